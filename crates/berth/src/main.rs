@@ -1,0 +1,3 @@
+//! berth, a container engine in one binary.
+#![forbid(unsafe_code)]
+fn main() {}

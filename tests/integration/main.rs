@@ -1,0 +1,9 @@
+//! The integration tests: the real binary on the real kernel, a module for each capability.
+//!
+//! They need root, Debian's `busybox-static` and what else `dev/test` installs.
+#![forbid(unsafe_code)]
+// Tests say what they expect by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, missing_debug_implementations)]
+
+mod harness;
+mod run;
