@@ -6,4 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, missing_debug_implementations)]
 
 mod harness;
+
+mod files;
+mod flags;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod registry;
 mod run;
+mod streams;
+mod supervision;
+mod volumes;

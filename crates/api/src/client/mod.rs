@@ -1,0 +1,136 @@
+//! The typed client: a method for each operation of the API.
+//!
+//! It speaks the newest version, and to an older engine that one's: the first answer of a socket says which. What an operation streams is returned
+//! as a reader or a connection; dropping it ends the operation on the engine's side.
+
+mod containers;
+mod execs;
+mod images;
+mod system;
+mod volumes;
+
+use std::fmt;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+
+use base::{Error, Kind, Result};
+use serde::de::DeserializeOwned;
+
+use crate::message::{Method, Request, Response, ResponseBody};
+use crate::transport::Transport;
+use crate::types::ErrorMessage;
+
+pub use containers::{AttachOptions, ListOptions, LogOptions, RemoveOptions, StopOptions, WaitCondition, Waiting};
+pub use images::{ImportOptions, PullOptions, PushOptions, RemoveImageOptions};
+pub use system::EventOptions;
+
+/// The kind of an error that its status does not tell: a client on the same side of the world as the engine need not guess.
+pub(crate) const KIND_HEADER: &str = "Berth-Error-Kind";
+
+/// A client of an engine.
+pub struct Client {
+    transport: Box<dyn Transport>,
+}
+
+impl Client {
+    /// A client that speaks through `transport`.
+    #[must_use]
+    pub fn new(transport: Box<dyn Transport>) -> Self {
+        Self { transport }
+    }
+
+    /// Sends a request; an answer with an error status is an error of the kind that it says.
+    ///
+    /// # Errors
+    /// What the engine answers, and `Unavailable` without one.
+    pub fn send(&self, request: Request) -> Result<Response> {
+        let response = self.transport.send(request)?;
+        match response.status {
+            100..=299 => Ok(response),
+            304 => Err(Error::unchanged("the state already is as asked for")),
+            _ => Err(error_of(response)),
+        }
+    }
+
+    /// The answer to a request as JSON.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and `Corrupt` for an answer that is none.
+    pub fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
+        let bytes = self.send(request)?.into_bytes()?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
+    }
+
+    /// The bytes that the engine answers to a GET of `path`: JSON as the engine wrote it.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn raw(&self, path: &str) -> Result<Vec<u8>> {
+        self.send(Request::new(Method::Get, path))?.into_bytes()
+    }
+
+    /// Sends a request of which only the success is of interest.
+    fn act(&self, request: Request) -> Result<()> {
+        self.send(request)?.into_bytes()?;
+        Ok(())
+    }
+
+    fn stream(&self, request: Request) -> Result<Box<dyn Read + Send>> {
+        self.send(request)?.into_reader()
+    }
+
+    /// Sends a request whose answer takes over the connection.
+    fn upgrade(&self, mut request: Request) -> Result<UnixStream> {
+        request.headers.add("Connection", "Upgrade");
+        request.headers.add("Upgrade", "tcp");
+        match self.send(request)?.body {
+            ResponseBody::Upgraded(stream) => Ok(stream),
+            _ => Err(Error::corrupt("the engine did not answer with a stream")),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Client")
+    }
+}
+
+/// Every kind and its name in [`KIND_HEADER`].
+const KINDS: &[(Kind, &str)] = &[
+    (Kind::Invalid, "invalid"),
+    (Kind::Unauthenticated, "unauthenticated"),
+    (Kind::Denied, "denied"),
+    (Kind::NotFound, "not-found"),
+    (Kind::Conflict, "conflict"),
+    (Kind::Unchanged, "unchanged"),
+    (Kind::Unsupported, "unsupported"),
+    (Kind::Unavailable, "unavailable"),
+    (Kind::Exhausted, "exhausted"),
+    (Kind::Corrupt, "corrupt"),
+    (Kind::Internal, "internal"),
+    (Kind::CommandNotFound, "command-not-found"),
+    (Kind::CommandNotRunnable, "command-not-runnable"),
+];
+
+/// The name of `kind` in [`KIND_HEADER`].
+pub(crate) fn name_of_kind(kind: Kind) -> &'static str {
+    KINDS.iter().find(|(own, _)| *own == kind).map_or("internal", |(_, name)| name)
+}
+
+fn error_of(response: Response) -> Error {
+    let status = response.status;
+    let named = response.headers.get(KIND_HEADER).map(str::to_owned);
+    let kind = KINDS
+        .iter()
+        .find(|(_, name)| named.as_deref() == Some(*name))
+        .or_else(|| KINDS.iter().find(|(kind, _)| kind.http_status() == status))
+        .map_or(Kind::Internal, |(kind, _)| *kind);
+    let kind = if status == 500 && named.is_none() { Kind::Internal } else { kind };
+    let bytes = response.into_bytes().unwrap_or_default();
+    let message = match serde_json::from_slice::<ErrorMessage>(&bytes) {
+        Ok(error) if !error.message.is_empty() => error.message,
+        _ => format!("the engine answered with status {status}: {}", String::from_utf8_lossy(&bytes).trim()),
+    };
+    Error::new(kind, message)
+}

@@ -1,0 +1,9 @@
+//! From the flags of `run` and `create` to the body of a create request.
+
+pub(crate) mod flags;
+mod limits;
+mod mounts;
+mod network;
+pub(crate) mod request;
+mod security;
+pub(crate) mod variables;

@@ -1,0 +1,7 @@
+//! What a person or a script reads: tables, templates, documents.
+
+pub(crate) mod document;
+mod functions;
+pub(crate) mod list;
+pub(crate) mod table;
+pub(crate) mod template;

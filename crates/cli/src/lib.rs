@@ -1,0 +1,27 @@
+//! Arguments to API calls to what a person reads.
+//!
+//! The command line is a client of the Docker Engine API, whose other side is a socket or this very process: [`main`] finds the
+//! command, which turns its flags into a request and the response into text. It knows nothing of the engine.
+#![forbid(unsafe_code)]
+
+mod command;
+mod commands;
+mod container;
+mod credentials;
+mod environment;
+mod flags;
+mod format;
+mod nearest;
+mod progress;
+mod session;
+mod stream;
+
+pub use environment::{Environment, Globals, Hooks, LogLevel};
+
+/// Runs the command line `arguments` (without the program's name) and returns the exit code.
+///
+/// Writes to the process's standard streams; a container's own exit code is passed on, 125 to 127 are Docker's.
+#[must_use]
+pub fn main(arguments: &[String], environment: &Environment<'_>) -> u8 {
+    command::dispatch(arguments, environment)
+}

@@ -1,0 +1,125 @@
+//! One run of a command: the engine that it talks to, and where its words go.
+
+use std::cell::OnceCell;
+use std::io::{ErrorKind, Write};
+
+use api::Client;
+use base::{Context, Error, Result};
+
+use crate::command::{Failure, Outcome};
+use crate::credentials::{ClientConfiguration, Credentials};
+use crate::environment::{Environment, Globals};
+use oci::reference::Reference;
+
+/// What a command works with.
+pub(crate) struct Session<'a> {
+    pub(crate) environment: &'a Environment<'a>,
+    pub(crate) globals: Globals,
+    client: OnceCell<Client>,
+    configuration: OnceCell<ClientConfiguration>,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(environment: &'a Environment<'a>, globals: Globals) -> Self {
+        Self { environment, globals, client: OnceCell::new(), configuration: OnceCell::new() }
+    }
+
+    /// The engine. The first call opens or connects it: a command whose arguments are wrong never does.
+    ///
+    /// # Errors
+    /// What opening the state root fails with, or a host that cannot be one.
+    pub(crate) fn client(&self) -> Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = self.connect()?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Another connection to the same engine, for another thread.
+    ///
+    /// # Errors
+    /// As [`Session::client`].
+    pub(crate) fn connect(&self) -> Result<Client> {
+        Ok(match &self.globals.host {
+            Some(host) => Client::new(Box::new(api::Socket::new(host)?)),
+            None => Client::new((self.environment.hooks.in_process)(&self.globals)?),
+        })
+    }
+
+    /// The user's `config.json`.
+    ///
+    /// # Errors
+    /// `Invalid` for a file that is none.
+    pub(crate) fn configuration(&self) -> Result<&ClientConfiguration> {
+        if let Some(configuration) = self.configuration.get() {
+            return Ok(configuration);
+        }
+        let configuration = ClientConfiguration::read(&self.globals.client_folder)?;
+        Ok(self.configuration.get_or_init(|| configuration))
+    }
+
+    /// The user's credentials for the registry of `reference`.
+    ///
+    /// # Errors
+    /// What `config.json` or a helper fails with.
+    pub(crate) fn credentials(&self, reference: &Reference) -> Result<Option<Credentials>> {
+        self.configuration()?.credentials(reference.registry(), self.environment.variable_os("PATH"))
+    }
+
+    /// Writes to standard output.
+    ///
+    /// # Errors
+    /// `Closed` where nobody reads it.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        write_stdout(text)
+    }
+
+    /// Writes a line to standard error, where nobody need read it.
+    pub(crate) fn warn(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Does `action` to each name, prints what it returns, and goes on where one fails.
+    ///
+    /// # Errors
+    /// All failures together, when every name has had its turn.
+    pub(crate) fn each(&self, names: &[String], mut action: impl FnMut(&Client, &str) -> Result<String>) -> Outcome {
+        let client = self.client()?;
+        let mut errors = Vec::new();
+        for name in names {
+            match action(client, name) {
+                Ok(line) => self.print(&format!("{line}\n"))?,
+                Err(error) => errors.push(error),
+            }
+        }
+        Failure::from_all(errors)
+    }
+
+    /// Asks a question that is answered with y; anything else is no.
+    ///
+    /// # Errors
+    /// `Closed` where nobody reads it.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        self.print(&format!("{question} [y/N] "))?;
+        let mut answer = String::new();
+        // An input that cannot be read has not said yes.
+        let _ = std::io::stdin().read_line(&mut answer);
+        Ok(answer.trim().eq_ignore_ascii_case("y"))
+    }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// `Closed` where nobody reads it.
+pub(crate) fn write_stdout(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
+        Err(error) => Err(Failure::Error(Err::<(), _>(error).context("write to standard output").err().unwrap_or_else(
+            || Error::internal("write to standard output"),
+        ))),
+    }
+}

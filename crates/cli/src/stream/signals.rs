@@ -1,0 +1,90 @@
+//! Signals that this process receives while it stands for a container's process.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use base::{Context, Result};
+use signal_hook::consts::signal as names;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+/// Never passed on: they are about this process, or cannot be caught, or would come back for ever (a read from the terminal in
+/// the background raises SIGTTIN again after every handler).
+const OWN: &[i32] = &[
+    names::SIGKILL,
+    names::SIGSTOP,
+    names::SIGCHLD,
+    names::SIGPIPE,
+    names::SIGURG,
+    names::SIGTTIN,
+    names::SIGTTOU,
+    names::SIGILL,
+    names::SIGFPE,
+    names::SIGSEGV,
+    names::SIGBUS,
+    names::SIGTRAP,
+    names::SIGABRT,
+    names::SIGSYS,
+];
+/// What ends a process that does not care, and leaves the terminal as it then is.
+const ENDING: &[i32] = &[names::SIGHUP, names::SIGINT, names::SIGQUIT, names::SIGTERM];
+/// The first one that no C library keeps for itself.
+const FIRST_REAL_TIME: i32 = 35;
+const LAST_REAL_TIME: i32 = 64;
+
+/// Signals, as something to poll.
+#[derive(Debug)]
+pub(crate) struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+
+/// Which signals are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those that would end this process, and the terminal's changes of size.
+    Ending,
+    /// Everything that a container's process may want to see.
+    All,
+}
+
+impl Signals {
+    /// Catches the wanted signals from now on, for good.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn catch(wanted: Wanted) -> Result<Self> {
+        let (read, write) = UnixStream::pair().context("make a pipe for signals")?;
+        let numbers: Vec<i32> = match wanted {
+            Wanted::Ending => ENDING.iter().copied().chain([names::SIGWINCH]).collect(),
+            Wanted::All => {
+                (1..32).chain(FIRST_REAL_TIME..=LAST_REAL_TIME).filter(|number| !OWN.contains(number)).collect()
+            }
+        };
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers);
+        Ok(Self(delivery.context("catch signals")?))
+    }
+
+    /// Readable when a signal has come.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_read().as_fd()
+    }
+
+    /// The signals that have come since the last call.
+    pub(crate) fn take(&mut self) -> Vec<i32> {
+        self.0.pending().collect()
+    }
+}
+
+/// Does to this process what `signal` does to one that does not catch it.
+pub(crate) fn obey(signal: i32) {
+    // What cannot be emulated is not a signal that ends anything.
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+}
+
+/// Whether `signal` says that the terminal has another size.
+pub(crate) fn is_resize(signal: i32) -> bool {
+    signal == names::SIGWINCH
+}
+
+/// Whether `signal` ends a process that does not catch it.
+pub(crate) fn is_ending(signal: i32) -> bool {
+    ENDING.contains(&signal)
+}

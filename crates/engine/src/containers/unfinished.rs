@@ -1,0 +1,122 @@
+//! What a crash in the middle of a create or a removal leaves, and how it is cleared away.
+//!
+//! Before either begins, `unfinished/<id>` is made: a symbolic link that says which of both it is, and the name. It goes when the work is
+//! done. A link whose container's lock is free therefore stands for a crash, and whoever changes something next finds it without looking at
+//! any other container.
+
+use std::os::fd::AsFd;
+
+use base::id::Id;
+use base::lock::{Lock, Sharing};
+use base::{Context, Result, file};
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use super::record;
+use crate::root::{Root, ids_in};
+use crate::{Engine, layout, names};
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Without its `config.json`, the container never was.
+    Creating,
+    /// The container is gone for everybody already.
+    Removing,
+}
+
+impl Work {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Removing => "removing",
+        }
+    }
+}
+
+/// Says that `work` on `id` begins.
+pub(crate) fn begin(root: &Root, work: Work, id: &Id, name: &str) -> Result<()> {
+    let text = format!("{}:{name}", work.word());
+    match rustix::fs::symlinkat(&*text, root.unfinished()?, id.as_str()) {
+        // An earlier attempt to remove it did not come to its end.
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno).context("note what is under way"),
+    }
+}
+
+/// Says that the work on `id` goes on under another name.
+pub(crate) fn begin_again(root: &Root, work: Work, id: &Id, name: &str) -> Result<()> {
+    end(root, id)?;
+    begin(root, work, id, name)
+}
+
+/// Says that the work on `id` is done.
+pub(crate) fn end(root: &Root, id: &Id) -> Result<()> {
+    match rustix::fs::unlinkat(root.unfinished()?, id.as_str(), AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno).context("note what is done"),
+    }
+}
+
+impl Engine {
+    /// Clears away what crashes have left half made or half removed. Costs one look at a folder that is empty as a rule.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub(crate) fn clear_unfinished(&self) -> Result<()> {
+        for id in ids_in(self.root.unfinished()?)? {
+            self.clear_one(&id).map_err(|error| error.context(format!("clear away container {}", id.short())))?;
+        }
+        Ok(())
+    }
+
+    fn clear_one(&self, id: &Id) -> Result<()> {
+        let Some((work, name)) = read(&self.root, id)? else { return Ok(()) };
+        let Some(directory) = self.root.container_directory(id)? else {
+            names::release(&self.root, &name, id)?;
+            return end(&self.root, id);
+        };
+        let lock = match Lock::try_acquire(directory.as_fd(), layout::LOCK, Sharing::Exclusive) {
+            Ok(Some(lock)) => lock,
+            // Somebody is still at it.
+            Ok(None) => return Ok(()),
+            Err(error) if error.errno() == Some(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let whole = record::name_of(directory.as_fd())?.is_some();
+        if work == Work::Creating && whole {
+            return end(&self.root, id);
+        }
+        if work == Work::Removing && whole {
+            // It was still to be stopped, so nothing of it is gone: whoever wants it removed says so again.
+            return end(&self.root, id);
+        }
+        self.destroy_directory(id, &name, lock)
+    }
+
+    /// Removes everything of a container that exists for nobody any more.
+    pub(crate) fn destroy_directory(&self, id: &Id, name: &str, lock: Lock) -> Result<()> {
+        names::release(&self.root, name, id)?;
+        let folder = base::tree::Tree::new(
+            self.root.containers().try_clone_to_owned().context("open the folder of containers")?,
+        );
+        folder.remove_all(id.as_str().as_ref())?;
+        drop(lock);
+        end(&self.root, id)
+    }
+}
+
+/// What was under way with `id`, and its name.
+fn read(root: &Root, id: &Id) -> Result<Option<(Work, String)>> {
+    let target = match rustix::fs::readlinkat(root.unfinished()?, id.as_str(), Vec::new()) {
+        Ok(target) => target.to_string_lossy().into_owned(),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno).context("read what is under way"),
+    };
+    let Some((word, name)) = target.split_once(':') else {
+        file::remove(root.unfinished()?, id.as_str())?;
+        return Ok(None);
+    };
+    let work = if word == Work::Removing.word() { Work::Removing } else { Work::Creating };
+    Ok(Some((work, name.to_owned())))
+}

@@ -1,0 +1,131 @@
+//! Every path of a state root, named once.
+//!
+//! ```text
+//! /var/lib/berth/   format                  one integer; a newer one is refused
+//!                   host                    boot id, netns cookie and mount-namespace id of the machine that this root runs on
+//!                   blobs/sha256/…          immutable, verified before they are linked in; an OCI image layout
+//!                   images/…                reference → manifest digest
+//!                   leases/<id>             digests that an unfinished operation needs; held by its lock
+//!                   layers/…  seams/…       extracted layers, each independent of its parents; what a chain must complete
+//!                   containers/<id>/        config.json  sandbox.json  intent.json  state.json  execs/  log
+//!                                           overlay upper/work  lock  alive  control.sock
+//!                   unfinished/<id>         containers that are being made or removed: what a crash left is found here
+//!                   names/<name>            → container id (symlink)
+//!                   volumes/  events.jsonl
+//! /run/berth/       mounts, caches: nothing that is missed when it vanishes
+//! ```
+//!
+//! Blobs, images, leases, layers and seams are laid out by `image` and `snapshot`, which are given the root.
+
+use std::path::{Path, PathBuf};
+
+use base::id::Id;
+
+/// The state root of an engine that nobody told otherwise.
+pub const DEFAULT_ROOT: &str = "/var/lib/berth";
+/// The run root of an engine that nobody told otherwise.
+pub const DEFAULT_RUNROOT: &str = "/run/berth";
+
+/// The format of the root that this engine writes.
+pub const FORMAT: u32 = 1;
+
+/// One integer.
+pub const FORMAT_FILE: &str = "format";
+/// Which machine, and which namespaces of it, last used the root.
+pub const HOST_FILE: &str = "host";
+/// Containers by id.
+pub const CONTAINERS: &str = "containers";
+/// Names → ids.
+pub const NAMES: &str = "names";
+/// Containers that are being made or removed.
+pub const UNFINISHED: &str = "unfinished";
+/// Volumes by name.
+pub const VOLUMES: &str = "volumes";
+/// The journal.
+pub const EVENTS: &str = "events.jsonl";
+/// Guards the replacement of stale names; no container can have this name.
+pub const NAMES_LOCK: &str = ".lock";
+/// Compiled seccomp filters, below the run root.
+pub const SECCOMP_CACHE: &str = "seccomp";
+
+/// Inside a container's directory: what it is; written last at create.
+pub const CONFIG: &str = "config.json";
+/// What belongs to the pod rather than to the process.
+pub const SANDBOX: &str = "sandbox.json";
+/// What the user wants of it.
+pub const INTENT: &str = "intent.json";
+/// What its supervisor says of it.
+pub const STATE: &str = "state.json";
+/// Records of further processes.
+pub const EXECS: &str = "execs";
+/// Held by whoever changes it.
+pub const LOCK: &str = "lock";
+/// Held by its supervisor.
+pub const ALIVE: &str = "alive";
+/// Where its supervisor listens.
+pub const CONTROL_SOCKET: &str = "control.sock";
+/// Its log.
+pub const LOG: &str = "log";
+/// What it has written.
+pub const UPPER: &str = "upper";
+/// The overlay's own.
+pub const WORK: &str = "work";
+/// Mounted at `/etc/hosts`.
+pub const HOSTS: &str = "hosts";
+/// Mounted at `/etc/resolv.conf`.
+pub const RESOLV_CONF: &str = "resolv.conf";
+/// Mounted at `/etc/hostname`.
+pub const HOSTNAME: &str = "hostname";
+
+/// The paths of one root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+    runroot: PathBuf,
+}
+
+impl Layout {
+    /// The layout of these two directories.
+    #[must_use]
+    pub fn new(root: &Path, runroot: &Path) -> Self {
+        Self { root: root.to_owned(), runroot: runroot.to_owned() }
+    }
+
+    /// The state root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The run root.
+    #[must_use]
+    pub fn runroot(&self) -> &Path {
+        &self.runroot
+    }
+
+    /// The directory of one container.
+    #[must_use]
+    pub fn container(&self, id: &Id) -> PathBuf {
+        let mut path = self.root.join(CONTAINERS);
+        path.push(id.as_str());
+        path
+    }
+
+    /// All containers.
+    #[must_use]
+    pub fn containers(&self) -> PathBuf {
+        self.root.join(CONTAINERS)
+    }
+
+    /// All volumes.
+    #[must_use]
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join(VOLUMES)
+    }
+
+    /// Compiled seccomp filters.
+    #[must_use]
+    pub fn seccomp_cache(&self) -> PathBuf {
+        self.runroot.join(SECCOMP_CACHE)
+    }
+}

@@ -1,0 +1,218 @@
+//! Devices of the host in a container: `--device`, `--device-cgroup-rule`, and all of them with `--privileged`.
+
+use std::path::{Path, PathBuf};
+
+use base::{Context, Error, Result};
+use rustix::fs::FileType;
+
+use crate::containers::{DeviceMapping, Settings};
+
+/// What `--device` may grant.
+const PERMISSIONS: &str = "rwm";
+/// Folders and files of `/dev` that every container has its own of.
+const OWN: &[&str] = &["console", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout", "lxc", "lxd-fuse", ".lxc", "core"];
+/// More than any host has; a directory that loops ends here.
+const DEVICE_LIMIT: usize = 4096;
+
+/// One device of the host, found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where in the container.
+    pub path: PathBuf,
+    /// A block device, or else a character device.
+    pub block: bool,
+    /// Its driver.
+    pub major: u32,
+    /// Its number with the driver.
+    pub minor: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub user: u32,
+    /// Group.
+    pub group: u32,
+    /// Some of `r`, `w`, `m`.
+    pub permissions: String,
+}
+
+/// A rule of the device controller; `None` stands for all numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `a`, `b` or `c`.
+    pub kind: char,
+    /// Driver.
+    pub major: Option<u32>,
+    /// Number with the driver.
+    pub minor: Option<u32>,
+    /// Some of `r`, `w`, `m`.
+    pub permissions: String,
+}
+
+/// Checks notation without looking at the host.
+///
+/// # Errors
+/// `Invalid` for a relative path or permissions that are none.
+pub fn check(settings: &Settings) -> Result<()> {
+    for device in &settings.devices {
+        for path in [&device.host_path, &device.container_path] {
+            let good = path.starts_with('/') && !path.split('/').any(|part| part == "..") && !path.contains('\0');
+            if !(good || path.is_empty() && std::ptr::eq(path, &device.container_path)) {
+                return Err(Error::invalid(format!("{path:?} is not an absolute path of a device")));
+            }
+        }
+        check_permissions(&device.permissions)?;
+    }
+    settings.device_rules.iter().try_for_each(|rule| parse_rule(rule).map(drop))
+}
+
+fn check_permissions(text: &str) -> Result<()> {
+    let distinct = text.char_indices().all(|(at, letter)| !text[..at].contains(letter));
+    if text.chars().all(|letter| PERMISSIONS.contains(letter)) && distinct {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("invalid device permissions {text:?}: use some of r, w, m")))
+}
+
+/// Reads a rule like `c 1:3 rwm` or `a *:* r`.
+///
+/// # Errors
+/// `Invalid` in Docker's words.
+pub fn parse_rule(text: &str) -> Result<Rule> {
+    let refuse = || Error::invalid(format!("invalid device cgroup rule format: '{text}'"));
+    let parts: Vec<&str> = text.split(' ').collect();
+    let [kind @ ("a" | "b" | "c"), numbers, permissions] = parts[..] else { return Err(refuse()) };
+    let (major, minor) = numbers.split_once(':').ok_or_else(refuse)?;
+    let number = |text: &str| match text {
+        "*" => Ok(None),
+        digits => digits.parse::<u32>().map(Some).map_err(|_| refuse()),
+    };
+    if permissions.is_empty() || check_permissions(permissions).is_err() {
+        return Err(refuse());
+    }
+    let kind = kind.chars().next().unwrap_or('a');
+    Ok(Rule { kind, major: number(major)?, minor: number(minor)?, permissions: permissions.to_owned() })
+}
+
+/// Looks up the devices that `settings` asks for.
+///
+/// # Errors
+/// `Invalid` for a path that is missing or no device.
+pub fn find(settings: &Settings) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    if settings.privileged {
+        walk(Path::new("/dev"), Path::new("/dev"), PERMISSIONS, &mut found)?;
+        found.retain(|device| !OWN.iter().any(|own| device.path.starts_with(Path::new("/dev").join(own))));
+    }
+    for mapping in &settings.devices {
+        find_one(mapping, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn find_one(mapping: &DeviceMapping, found: &mut Vec<Found>) -> Result<()> {
+    let host = Path::new(&mapping.host_path);
+    let inside = if mapping.container_path.is_empty() { host } else { Path::new(&mapping.container_path) };
+    let permissions = if mapping.permissions.is_empty() { PERMISSIONS } else { &mapping.permissions };
+    // A link like /dev/cdrom is followed; what it names is then looked at.
+    let target = std::fs::canonicalize(host).map_err(|error| {
+        Error::invalid(format!("error gathering device information while adding custom device {:?}: {error}", mapping.host_path))
+    })?;
+    let before = found.len();
+    if target.is_dir() {
+        walk(&target, inside, permissions, found)?;
+    } else {
+        found.extend(stat_device(&target, inside, permissions)?);
+    }
+    if found.len() == before {
+        return Err(Error::invalid(format!(
+            "error gathering device information while adding custom device {:?}: not a device node",
+            mapping.host_path
+        )));
+    }
+    Ok(())
+}
+
+fn walk(host: &Path, inside: &Path, permissions: &str, found: &mut Vec<Found>) -> Result<()> {
+    let entries = std::fs::read_dir(host).with_context(|| format!("list the devices in {}", host.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("list the devices in {}", host.display()))?;
+        let name = entry.file_name();
+        if OWN.iter().any(|own| name == *own) {
+            continue;
+        }
+        let kind = entry.file_type().with_context(|| format!("look at {}", entry.path().display()))?;
+        if kind.is_dir() {
+            walk(&entry.path(), &inside.join(&name), permissions, found)?;
+        } else if !kind.is_symlink() {
+            found.extend(stat_device(&entry.path(), &inside.join(&name), permissions)?);
+        }
+        if found.len() > DEVICE_LIMIT {
+            return Err(Error::invalid(format!("more than {DEVICE_LIMIT} devices below {}", host.display())));
+        }
+    }
+    Ok(())
+}
+
+fn stat_device(host: &Path, inside: &Path, permissions: &str) -> Result<Option<Found>> {
+    let status = match rustix::fs::lstat(host) {
+        Ok(status) => status,
+        // Unplugged since it was listed.
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno).with_context(|| format!("look at the device {}", host.display())),
+    };
+    let block = match FileType::from_raw_mode(status.st_mode) {
+        FileType::BlockDevice => true,
+        FileType::CharacterDevice => false,
+        _ => return Ok(None),
+    };
+    Ok(Some(Found {
+        path: inside.to_owned(),
+        block,
+        major: rustix::fs::major(status.st_rdev),
+        minor: rustix::fs::minor(status.st_rdev),
+        mode: status.st_mode & 0o7777,
+        user: status.st_uid,
+        group: status.st_gid,
+        permissions: permissions.to_owned(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(host: &str, inside: &str, permissions: &str) -> Settings {
+        let device =
+            DeviceMapping { host_path: host.to_owned(), container_path: inside.to_owned(), permissions: permissions.to_owned() };
+        Settings { devices: vec![device], ..Settings::default() }
+    }
+
+    #[test]
+    fn rules() {
+        let rule = parse_rule("c 1:* rm").unwrap();
+        assert_eq!((rule.kind, rule.major, rule.minor, rule.permissions.as_str()), ('c', Some(1), None, "rm"));
+        for wrong in ["", "c", "c 1:3", "d 1:3 r", "c 1 r", "c 1:x r", "c 1:3 ", "c 1:3 rx", "c 1:3 rr", "c  1:3 r"] {
+            assert!(parse_rule(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_found_by_its_numbers() {
+        let found = find(&mapping("/dev/null", "/dev/nothing", "r")).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].block, found[0].major, found[0].minor), (false, 1, 3));
+        assert_eq!((found[0].path.as_path(), found[0].permissions.as_str()), (Path::new("/dev/nothing"), "r"));
+        assert!(find(&mapping("/etc/passwd", "", "")).is_err());
+        assert!(find(&mapping("/dev/missing", "", "")).is_err());
+    }
+
+    #[test]
+    fn notation() {
+        assert!(check(&mapping("/dev/null", "", "rwm")).is_ok());
+        for (host, inside, permissions) in
+            [("dev/null", "", ""), ("", "", ""), ("/dev/null", "x", ""), ("/dev/null", "/dev/../x", ""), ("/dev/null", "", "rr")]
+        {
+            assert!(check(&mapping(host, inside, permissions)).is_err(), "{host} {inside} {permissions}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Lists volumes.
+
+use base::{Error, Result};
+use regex_lite::Regex;
+
+use super::VolumeRecord;
+use crate::caller::Operation;
+use crate::containers::Filter;
+use crate::{Caller, Engine};
+
+/// The keys of a list.
+const KEYS: &[&str] = &["name", "driver", "label", "dangling"];
+
+impl Engine {
+    /// Lists volumes by name. Keys of the filter: `name`, `driver`, `label`, `dangling`.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown filter.
+    pub fn list_volumes(&self, caller: &Caller, filter: &Filter) -> Result<Vec<VolumeRecord>> {
+        caller.permit(Operation::Read, "list volumes")?;
+        filter.check_keys(KEYS)?;
+        let dangling = truth(filter, "dangling")?;
+        let names = patterns(filter.get("name"))?;
+        let mut volumes = self.all_volumes()?;
+        volumes.retain(|volume| {
+            let (drivers, labels) = (filter.get("driver"), &volume.labels);
+            (names.is_empty() || names.iter().any(|pattern| pattern.is_match(&volume.name)))
+                && (drivers.is_empty() || drivers.contains(&volume.driver))
+                && filter.labels_pass(labels)
+        });
+        if let Some(dangling) = dangling {
+            let users = self.volumes_in_use()?;
+            volumes.retain(|volume| users.contains_key(&volume.name) != dangling);
+        }
+        Ok(volumes)
+    }
+}
+
+/// A filter that is true or false; `None` where it is not given.
+pub(super) fn truth(filter: &Filter, key: &str) -> Result<Option<bool>> {
+    match filter.get(key) {
+        [] => Ok(None),
+        [one] => match one.to_ascii_lowercase().as_str() {
+            "1" | "t" | "true" => Ok(Some(true)),
+            "0" | "f" | "false" => Ok(Some(false)),
+            _ => Err(Error::invalid(format!("invalid filter '{key}={one}'"))),
+        },
+        _ => Err(Error::invalid(format!("invalid filter '{key}': more than one value"))),
+    }
+}
+
+fn patterns(values: &[String]) -> Result<Vec<Regex>> {
+    let pattern = |value: &String| Regex::new(value).or_else(|_| Regex::new(&regex_lite::escape(value)));
+    values
+        .iter()
+        .map(|value| pattern(value).map_err(|error| Error::invalid(format!("invalid filter {value:?}: {error}"))))
+        .collect()
+}

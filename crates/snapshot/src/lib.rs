@@ -1,0 +1,27 @@
+//! Layers to mounts: extract, complete and chain.
+//!
+//! A layer is extracted from its archive into a directory of its own, independent of its parents, in any order and by several processes at once. What it
+//! cannot know alone — attributes of directories that it only implies, targets of hard links below it — is completed by a thin *seam* directly above it, made
+//! for the chain that needs it. A chain of layers then is a list of lower directories for overlayfs.
+//!
+//! Archives are hostile: everything is done relative to the handle of the layer's own directory, and nothing that an archive says is believed without a bound.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod copy;
+mod decompress;
+mod extract;
+mod layers;
+mod marker;
+mod overlay;
+mod probe;
+mod seam;
+pub mod tar;
+
+pub use copy::{CopyReport, copy_tree};
+pub use extract::{Extracted, Limits, apply};
+pub use layers::{Begin, Collected, Extraction, Layer, Layers};
+pub use overlay::{OVERLAY_LAYER_LIMIT, mount_read_only};
+pub use probe::probe;
+
+use tar::shown as tar_shown;

@@ -1,0 +1,8 @@
+//! How the engine starts supervisors and talks to them. Every call blocks until the supervisor has answered.
+
+mod connection;
+mod spawn;
+
+pub(crate) use connection::control_address;
+pub use connection::{Client, Streams, Waiting};
+pub use spawn::{Running, SpawnRequest, Starting, reap, spawn};

@@ -1,0 +1,136 @@
+//! The start of a supervisor, up to the moment at which its container runs.
+
+use super::connection::{Client, Streams};
+use crate::plan::{JoinedNamespaces, Plan};
+use crate::program;
+use crate::protocol::{Attach, Reply, Request};
+use crate::restart::Policy;
+use base::{Context, Error, Result};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// What a start needs.
+#[derive(Debug)]
+pub struct SpawnRequest<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// The container's directory.
+    pub directory: BorrowedFd<'a>,
+    /// Namespaces that `plan.spec` joins.
+    pub joined: &'a JoinedNamespaces<OwnedFd>,
+}
+
+/// A supervisor whose container exists and does not run yet. Dropping it tears the container down.
+#[derive(Debug)]
+pub struct Starting {
+    client: Client,
+    pid: i32,
+    network: Option<OwnedFd>,
+}
+
+/// A supervisor whose container runs.
+#[derive(Debug)]
+pub struct Running {
+    client: Client,
+    pid: i32,
+}
+
+// Children that have ended stay as zombies until their parent looks; a daemon is the parent of many.
+static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Reaps supervisors of this process that have ended. [`spawn`] does so too.
+pub fn reap() {
+    let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+}
+
+/// Starts a supervisor and returns when its container has been created, its process blocked.
+///
+/// # Errors
+/// What went wrong with the container; everything of it is torn down then, and `state.json` says so. `Conflict` when another
+/// supervisor holds `alive`.
+pub fn spawn(request: &SpawnRequest<'_>) -> Result<Starting> {
+    reap();
+    let (here, there) = sys::unix::message_pair().context("make a socket")?;
+    start_process(request.plan, there)?;
+    base::crash_point!("start.supervisor-forked");
+    let client = Client::new(here);
+    let mut descriptors = vec![request.directory];
+    descriptors.extend(request.joined.values().map(AsFd::as_fd));
+    let joined = request.joined.keys().cloned().collect();
+    client.tell(&Request::Begin { plan: Box::new(request.plan.clone()), joined }, &descriptors)?;
+    match client.answer()? {
+        (Reply::Created { pid }, descriptors) => Ok(Starting { client, pid, network: descriptors.into_iter().next() }),
+        (other, _) => Err(Error::internal(format!("the supervisor answered something else: {other:?}"))),
+    }
+}
+
+fn start_process(plan: &Plan, socket: OwnedFd) -> Result<()> {
+    let program = program::out_of_reach(&plan.binary, &plan.runroot)?;
+    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_fd().as_raw_fd()));
+    command.arg0("berth").arg("supervise").arg(plan.id.as_str()).arg(&plan.cgroup_parent);
+    if plan.restart != Policy::No {
+        // What the keeper will need, which reads no plan.
+        command.arg(&plan.binary).arg(&plan.root).arg(&plan.runroot);
+    }
+    command.current_dir("/").env_clear().stdin(Stdio::from(socket)).stdout(Stdio::null()).stderr(Stdio::null());
+    crate::pass_crash_point(&mut command);
+    let child = command.spawn().context("start the supervisor")?;
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+    Ok(())
+}
+
+impl Starting {
+    /// The container's first process, on the host.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The network namespace of the container, unless it is the host's.
+    #[must_use]
+    pub fn network_namespace(&self) -> Option<BorrowedFd<'_>> {
+        self.network.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Connects to the container's streams, from the very first byte.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn attach(&self, attach: Attach) -> Result<Streams> {
+        self.client.attach(attach)
+    }
+
+    /// A connection of its own, on which a wait can begin before the container runs.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn connect(&self) -> Result<Client> {
+        self.client.duplicate()
+    }
+
+    /// Lets the container run and returns when its program has been executed.
+    ///
+    /// # Errors
+    /// `CommandNotFound`, `CommandNotRunnable`, or whatever else kept it from running; everything is torn down then.
+    pub fn release(self) -> Result<Running> {
+        self.client.ask(&Request::Release)?;
+        Ok(Running { client: self.client, pid: self.pid })
+    }
+}
+
+impl Running {
+    /// The container's first process, on the host.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The connection over which the container was started.
+    #[must_use]
+    pub fn into_client(self) -> Client {
+        self.client
+    }
+}

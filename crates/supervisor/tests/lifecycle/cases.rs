@@ -1,0 +1,333 @@
+//! What supervisors promise.
+
+use crate::machine::{ALL, Machine, PATIENCE, kind_of, process, read_frames, read_until, wait_until};
+use base::Kind;
+use base::id::Id;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use supervisor::exec::Record;
+use supervisor::plan::{AfterExit, Stdin};
+use supervisor::protocol::{Attach, Condition, Exec, Pace, Patience, SignalMeaning, Stop};
+use supervisor::restart::Policy;
+use supervisor::state::{Observed, Status};
+
+/// Every case by its name.
+pub const CASES: &[(&str, fn())] = &[
+    ("runs_to_its_exit_with_streams_apart", runs_to_its_exit_with_streams_apart),
+    ("input_ends_by_half_close", input_ends_by_half_close),
+    ("a_terminal_has_a_size", a_terminal_has_a_size),
+    ("execs_have_streams_codes_and_records", execs_have_streams_codes_and_records),
+    ("a_missing_command_is_told", a_missing_command_is_told),
+    ("dropping_the_start_tears_down", dropping_the_start_tears_down),
+    ("stop_asks_then_kills", stop_asks_then_kills),
+    ("pause_freezes_and_stop_thaws", pause_freezes_and_stop_thaws),
+    ("restarts_as_often_as_the_policy_says", restarts_as_often_as_the_policy_says),
+    ("a_stop_overrules_the_policy", a_stop_overrules_the_policy),
+    ("what_runs_on_in_the_background_holds_nothing_up", what_runs_on_in_the_background_holds_nothing_up),
+    ("a_slow_client_is_cut_off_and_nobody_waits", a_slow_client_is_cut_off_and_nobody_waits),
+    ("the_foreground_client_makes_it_wait", the_foreground_client_makes_it_wait),
+    ("memory_that_runs_out_is_told", memory_that_runs_out_is_told),
+    ("a_killed_supervisor_leaves_a_broken_container", a_killed_supervisor_leaves_a_broken_container),
+    ("the_keeper_calls_for_help", the_keeper_calls_for_help),
+    ("two_supervisors_are_one_too_many", two_supervisors_are_one_too_many),
+    ("costs_little", costs_little),
+];
+
+fn runs_to_its_exit_with_streams_apart() {
+    let machine = Machine::new("echo out; echo err >&2; exit 3");
+    let starting = machine.spawn().unwrap();
+    assert!(starting.network_namespace().is_some());
+    let streams = starting.attach(ALL).unwrap();
+    assert!(!streams.terminal);
+    let wait = starting.connect().unwrap().wait(Condition::NextExit).unwrap();
+    let removed = starting.connect().unwrap().wait(Condition::Removed).unwrap();
+    starting.release().unwrap();
+    assert_eq!(read_frames(&streams.stream), ("out\n".to_owned(), "err\n".to_owned()));
+    assert_eq!(wait.finish().unwrap(), (3, String::new()));
+    assert_eq!(removed.finish().unwrap().0, 3);
+    let state = machine.exited();
+    assert_eq!((state.exit_code, state.pid, state.oom_killed), (3, 0, false));
+    let mut log = machine.log();
+    log.sort();
+    assert_eq!(log, ["err\n", "out\n"]);
+    assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
+    assert!(supervisor::client::Client::connect(machine.directory.as_fd()).unwrap().is_none());
+}
+
+fn input_ends_by_half_close() {
+    let mut machine = Machine::new("cat; echo end");
+    machine.plan.stdin = Stdin::Once;
+    let starting = machine.spawn().unwrap();
+    let streams = starting.attach(ALL).unwrap();
+    starting.release().unwrap();
+    let text = "many bytes ".repeat(50_000);
+    let mut writer = streams.stream.try_clone().unwrap();
+    let sent = text.clone();
+    let thread = std::thread::spawn(move || {
+        writer.write_all(sent.as_bytes()).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    assert_eq!(read_frames(&streams.stream), (text + "end\n", String::new()));
+    thread.join().unwrap();
+    assert_eq!(machine.exited().exit_code, 0);
+}
+
+fn a_terminal_has_a_size() {
+    let mut machine = Machine::new("stty size; read line; stty size; echo \"got $line\"");
+    machine.plan.spec.process.terminal = true;
+    machine.plan.spec.process.console_size = (11, 22);
+    machine.plan.stdin = Stdin::Open;
+    let starting = machine.spawn().unwrap();
+    let streams = starting.attach(ALL).unwrap();
+    assert!(streams.terminal);
+    let client = starting.release().unwrap().into_client();
+    read_until(&streams.stream, "11 22\r\n");
+    client.resize(None, 33, 44).unwrap();
+    (&streams.stream).write_all(b"hello\n").unwrap();
+    let text = read_until(&streams.stream, "got hello\r\n");
+    assert!(text.contains("33 44\r\n"), "{text:?}");
+    assert_eq!(machine.exited().exit_code, 0);
+    assert_eq!(machine.log()[0], "11 22\r\n");
+}
+
+fn exec(arguments: &[&str], attach: Option<Attach>) -> Exec {
+    Exec { id: Id::random().unwrap(), process: process(arguments), attach }
+}
+
+fn execs_have_streams_codes_and_records() {
+    let machine = Machine::new("sleep 1000");
+    let client = machine.run().into_client();
+    let request = exec(&["/bin/sh", "-c", "cat; echo err >&2; exit 7"], Some(ALL));
+    let streams = client.exec(request.clone()).unwrap().unwrap();
+    (&streams.stream).write_all(b"given").unwrap();
+    assert!(Record::read(machine.directory.as_fd(), &request.id).unwrap().unwrap().running);
+    streams.stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_frames(&streams.stream), ("given".to_owned(), "err\n".to_owned()));
+    let record = Record::read(machine.directory.as_fd(), &request.id).unwrap().unwrap();
+    assert_eq!((record.running, record.exit_code), (false, Some(7)));
+    // Without a client, and with a child of its own that outlives it.
+    let detached = exec(&["/bin/sh", "-c", "sleep 1000 & exit 4"], None);
+    assert!(client.exec(detached.clone()).unwrap().is_none());
+    let code = wait_until(|| Record::read(machine.directory.as_fd(), &detached.id).unwrap().unwrap().exit_code);
+    assert_eq!(code, Some(4));
+    assert_eq!(kind_of(client.exec(exec(&["/bin/missing"], Some(ALL)))), Kind::CommandNotFound);
+    assert_eq!(kind_of(client.exec(exec(&["/tmp"], Some(ALL)))), Kind::CommandNotRunnable);
+    let mut terminal = exec(&["/bin/sh", "-c", "stty size; read x; stty size"], Some(ALL));
+    terminal.process.terminal = true;
+    let streams = client.exec(terminal.clone()).unwrap().unwrap();
+    read_until(&streams.stream, "\r\n");
+    client.resize(Some(terminal.id), 5, 6).unwrap();
+    (&streams.stream).write_all(b"\n").unwrap();
+    read_until(&streams.stream, "5 6\r\n");
+    client.signal(9, SignalMeaning::End).unwrap();
+    assert_eq!(machine.exited().exit_code, 137);
+}
+
+fn a_missing_command_is_told() {
+    for (command, kind) in [("/bin/missing", Kind::CommandNotFound), ("/tmp", Kind::CommandNotRunnable)] {
+        let machine = Machine::with_arguments(&[command]);
+        let starting = machine.spawn().unwrap();
+        let error = starting.release().unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        let state = machine.exited();
+        assert_eq!((state.exit_code, state.error), (i32::from(error.exit_code()), error.to_string()));
+        assert!(state.started_at.is_zero());
+        assert_eq!(machine.called(), None);
+    }
+}
+
+fn dropping_the_start_tears_down() {
+    let machine = Machine::new("sleep 1000");
+    let starting = machine.spawn().unwrap();
+    let pid = Pid::from_raw(starting.pid()).unwrap();
+    drop(starting);
+    let state = machine.exited();
+    assert!(state.started_at.is_zero() && !state.error.is_empty());
+    assert!(test_kill_process(pid).is_err());
+}
+
+fn stop_asks_then_kills() {
+    let machine = Machine::new("trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 0.01; done");
+    let client = machine.run().into_client();
+    wait_until(|| machine.log().first().cloned()).unwrap();
+    let immediate = client.stop(Stop::default()).unwrap();
+    assert!(!immediate);
+    let state = machine.exited();
+    assert_eq!((state.exit_code, state.stopped_by_user), (5, true));
+    assert_eq!(machine.log(), ["ready\n", "asked\n"]);
+    // One that is too young for anybody to be certain.
+    let machine = Machine::with_arguments(&["/bin/sleep", "1000"]);
+    let client = machine.run().into_client();
+    let began = Instant::now();
+    let immediate = client.stop(Stop { signal: None, patience: Some(Patience::Seconds(1)) }).unwrap();
+    assert!(!immediate && began.elapsed() > Duration::from_millis(900));
+    assert_eq!(machine.exited().exit_code, 137);
+}
+
+fn pause_freezes_and_stop_thaws() {
+    let machine = Machine::new("trap 'exit 5' TERM; while :; do sleep 0.01; echo x; done");
+    let client = machine.run().into_client();
+    client.pause().unwrap();
+    assert_eq!(client.state().unwrap().status, Status::Paused);
+    assert_eq!(kind_of(client.pause()), Kind::Conflict);
+    assert_eq!(kind_of(client.exec(exec(&["/bin/true"], None))), Kind::Conflict);
+    assert_eq!(kind_of(client.attach(ALL)), Kind::Conflict);
+    std::thread::sleep(Duration::from_millis(50));
+    let lines = machine.log().len();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(machine.log().len(), lines);
+    client.resume().unwrap();
+    assert_eq!(kind_of(client.resume()), Kind::Conflict);
+    wait_until(|| (machine.log().len() > lines).then_some(())).unwrap();
+    client.pause().unwrap();
+    client.stop(Stop::default()).unwrap();
+    assert_eq!(machine.exited().exit_code, 5);
+}
+
+fn restarts_as_often_as_the_policy_says() {
+    let mut machine = Machine::new("echo once; exit 1");
+    machine.plan.restart = Policy::OnFailure { maximum_retries: 2 };
+    let client = machine.run().into_client();
+    let began = Instant::now();
+    assert_eq!(client.wait(Condition::NotRunning).unwrap().finish().unwrap().0, 1);
+    assert!(began.elapsed() > Duration::from_millis(290));
+    let state = machine.exited();
+    assert_eq!((state.restart_count, state.exit_code), (2, 1));
+    assert_eq!(machine.log(), ["once\n", "once\n", "once\n"]);
+}
+
+fn a_stop_overrules_the_policy() {
+    let mut machine = Machine::new("exit 1");
+    machine.plan.restart = Policy::Always;
+    machine.run();
+    wait_until(|| (machine.state().restart_count >= 3).then_some(())).unwrap();
+    let waiting = || (machine.state().status == Status::Restarting).then_some(());
+    wait_until(waiting).unwrap();
+    machine.client().stop(Stop::default()).unwrap();
+    assert!(machine.exited().stopped_by_user);
+    // And a policy can be changed while it runs.
+    let mut machine = Machine::new("sleep 0.2; exit 1");
+    machine.plan.restart = Policy::Always;
+    let client = machine.run().into_client();
+    client.update_restart_policy(Policy::No).unwrap();
+    assert_eq!(machine.exited().restart_count, 0);
+}
+
+fn what_runs_on_in_the_background_holds_nothing_up() {
+    let machine = Machine::new("sleep 1000 & echo now");
+    let starting = machine.spawn().unwrap();
+    let streams = starting.attach(ALL).unwrap();
+    starting.release().unwrap();
+    assert_eq!(read_frames(&streams.stream).0, "now\n");
+    assert_eq!(machine.exited().exit_code, 0);
+    // An exec's child that keeps its pipes.
+    let machine = Machine::new("sleep 1000");
+    let client = machine.run().into_client();
+    let streams = client.exec(exec(&["/bin/sh", "-c", "sleep 1000 & echo now"], Some(ALL))).unwrap().unwrap();
+    assert_eq!(read_frames(&streams.stream).0, "now\n");
+}
+
+const LOTS: &str =
+    "head -c 3000000 /bin/busybox | tail -c 3000000; dd if=/bin/busybox bs=1000000 count=2 2>/dev/null; echo end >&2";
+
+fn a_slow_client_is_cut_off_and_nobody_waits() {
+    let machine = Machine::new(LOTS);
+    let starting = machine.spawn().unwrap();
+    let streams = starting.attach(Attach { pace: Pace::CutOff, ..ALL }).unwrap();
+    let wait = starting.connect().unwrap().wait(Condition::NotRunning).unwrap();
+    starting.release().unwrap();
+    // It ends although nobody reads.
+    assert_eq!(wait.finish().unwrap().0, 0);
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut &streams.stream, &mut bytes).unwrap();
+    assert!(bytes.len() < 1_000_000, "{}", bytes.len());
+    assert!(String::from_utf8_lossy(&bytes).contains("was cut off"));
+}
+
+fn the_foreground_client_makes_it_wait() {
+    let machine = Machine::new(LOTS);
+    let starting = machine.spawn().unwrap();
+    let streams = starting.attach(ALL).unwrap();
+    starting.release().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(matches!(machine.observe(), Observed::Supervised(Some(state)) if state.status == Status::Running));
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut &streams.stream, &mut bytes).unwrap();
+    assert!(bytes.len() > 3_000_000, "{}", bytes.len());
+    assert!(bytes.ends_with(b"end\n"));
+    machine.exited();
+}
+
+fn memory_that_runs_out_is_told() {
+    let mut machine = Machine::new("");
+    machine.plan.spec.cgroup.resources.memory = Some(16 << 20);
+    machine.plan.spec.cgroup.resources.memory_swap = Some(16 << 20);
+    machine.plan.spec.process.arguments =
+        ["/bin/dd", "if=/bin/busybox", "of=/dev/null", "bs=100000000"].map(str::to_owned).to_vec();
+    machine.run();
+    let state = machine.exited();
+    assert_eq!((state.exit_code, state.oom_killed), (137, true));
+}
+
+fn supervisor_of(machine: &Machine) -> Pid {
+    Pid::from_raw(machine.state().supervisor_pid).unwrap()
+}
+
+fn a_killed_supervisor_leaves_a_broken_container() {
+    let machine = Machine::new("sleep 1000");
+    let running = machine.run();
+    let init = Pid::from_raw(running.pid()).unwrap();
+    kill_process(supervisor_of(&machine), Signal::KILL).unwrap();
+    wait_until(|| test_kill_process(init).is_err().then_some(())).expect("the container outlived its supervisor");
+    let broken = wait_until(|| matches!(machine.observe(), Observed::Broken(Some(_))).then_some(()));
+    assert!(broken.is_some(), "{:?}", machine.observe());
+    // Who mends it can take over.
+    machine.run();
+    assert!(matches!(machine.observe(), Observed::Supervised(Some(state)) if state.status == Status::Running));
+}
+
+fn the_keeper_calls_for_help() {
+    let mut machine = Machine::new("sleep 1000");
+    machine.plan.restart = Policy::Always;
+    machine.run();
+    kill_process(supervisor_of(&machine), Signal::KILL).unwrap();
+    let called = wait_until(|| machine.called());
+    assert_eq!(called.unwrap(), format!("container-restart {}", machine.plan.id));
+    // The keeper's own death harms nothing.
+    std::fs::remove_file(machine.root.join("called")).unwrap();
+    machine.run();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", machine.state().supervisor_pid)).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(parent).unwrap(), Signal::KILL).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(machine.client().state().unwrap().status, Status::Running);
+}
+
+fn two_supervisors_are_one_too_many() {
+    let mut machine = Machine::new("sleep 1000");
+    machine.plan.after_exit = AfterExit::Nothing;
+    let client = machine.run().into_client();
+    assert_eq!(kind_of(machine.spawn()), Kind::Conflict);
+    assert_eq!(client.state().unwrap().status, Status::Running);
+    assert_eq!(kind_of(client.duplicate().unwrap().signal(999, SignalMeaning::Message)), Kind::Invalid);
+}
+
+/// Prints what a supervisor costs; the aim is for release builds.
+fn costs_little() {
+    let machine = Machine::new("sleep 1000");
+    let began = Instant::now();
+    let client = machine.run().into_client();
+    let latency = began.elapsed();
+    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", machine.state().supervisor_pid)).unwrap();
+    let private: u64 = rollup
+        .lines()
+        .filter(|line| line.starts_with("Private_"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .sum();
+    println!("spawn to running: {latency:?}; private memory: {private} KiB");
+    assert!(latency < PATIENCE);
+    drop(client);
+}

@@ -1,0 +1,163 @@
+//! Containers from create to rm, and what the commands between them say.
+
+use crate::harness::{Host, IMAGE};
+
+#[test]
+fn create_start_wait_remove() {
+    let host = Host::with_image();
+    let id = host.berth(["create", "--name", "c", IMAGE, "sh", "-c", "sleep 0.2; exit 3"]).ok().out();
+    assert_eq!(id.len(), 64);
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "created");
+    assert_eq!(host.berth(["start", "c"]).ok().out(), "c");
+    assert_eq!(host.berth(["wait", "c"]).ok().out(), "3");
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}"), "exited 3 false 0");
+    assert_eq!(host.berth(["rm", "c"]).ok().out(), "c");
+    host.berth(["inspect", "c"]).code(1).says("No such object: c");
+}
+
+#[test]
+fn ids_prefixes_and_names_find_a_container() {
+    let host = Host::with_image();
+    let id = host.berth(["create", "--name", "web", IMAGE, "true"]).ok().out();
+    for handle in [id.as_str(), &id[..12], &id[..5], "web", "/web"] {
+        assert_eq!(host.inspect(handle, "{{.Id}}"), id, "{handle}");
+    }
+    host.berth(["start", "nobody"]).code(1).says("No such container: nobody");
+    let many: Vec<String> = (0..18).map(|_| host.berth(["create", IMAGE, "true"]).ok().out()).collect();
+    let first = many.iter().find(|one| many.iter().any(|two| one != &two && one[..1] == two[..1])).unwrap();
+    host.berth(["inspect", &first[..1]]).code(1);
+}
+
+#[test]
+fn a_running_container_is_not_removed_without_force() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["rm", "c"]).code(1).says("running");
+    assert_eq!(host.berth(["rm", "-f", "c"]).ok().out(), "c");
+    assert!(host.containers().is_empty());
+    host.berth(["rm", "c"]).code(1).says("No such container: c");
+    host.berth(["rm", "-f", "c"]).says("No such container: c");
+}
+
+#[test]
+fn stop_sends_the_signal_and_kill_ends() {
+    let host = Host::with_image();
+    let trap = "trap 'exit 5' TERM; trap 'exit 6' USR1; while :; do sleep 0.05; done";
+    host.berth(["run", "-d", "--name", "a", IMAGE, "sh", "-c", trap]).ok();
+    assert_eq!(host.berth(["stop", "a"]).ok().out(), "a");
+    assert_eq!(host.inspect("a", "{{.State.ExitCode}}"), "5");
+    host.berth(["run", "-d", "--name", "b", "--stop-signal", "USR1", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["stop", "b"]).ok();
+    assert_eq!(host.inspect("b", "{{.State.ExitCode}}"), "6");
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["kill", "-s", "USR1", "c"]).ok();
+    assert_eq!(host.berth(["wait", "c"]).ok().out(), "6");
+    host.berth(["run", "-d", "--name", "d", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["kill", "d"]).ok();
+    assert_eq!(host.berth(["wait", "d"]).ok().out(), "137");
+    host.berth(["kill", "d"]).code(1).says("is not running");
+    host.berth(["stop", "d"]).ok();
+    host.berth(["kill", "-s", "NONSENSE", "d"]).code(1);
+}
+
+#[test]
+fn a_process_that_ignores_its_signal_is_killed_after_the_timeout() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]).ok();
+    let started = std::time::Instant::now();
+    host.berth(["stop", "-t", "1", "c"]).ok();
+    let elapsed = started.elapsed().as_secs_f64();
+    assert!((1.0..8.0).contains(&elapsed), "{elapsed}");
+    assert_eq!(host.inspect("c", "{{.State.ExitCode}}"), "137");
+}
+
+#[test]
+fn restart_pause_and_rename() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]).ok();
+    let first = host.inspect("c", "{{.State.Pid}}");
+    assert_eq!(host.berth(["restart", "c"]).ok().out(), "c");
+    assert_ne!(host.inspect("c", "{{.State.Pid}}"), first);
+    host.berth(["pause", "c"]).ok();
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Paused}}"), "paused true");
+    host.berth(["pause", "c"]).code(1).says("is already paused");
+    host.berth(["exec", "c", "true"]).code(1).says("paused");
+    host.berth(["unpause", "c"]).ok();
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    host.berth(["unpause", "c"]).code(1).says("is not paused");
+    host.berth(["rename", "c", "d"]).ok();
+    assert_eq!(host.inspect("d", "{{.Name}}"), "/d");
+    host.berth(["inspect", "c"]).code(1);
+    host.berth(["create", "--name", "other", IMAGE, "true"]).ok();
+    host.berth(["rename", "other", "d"]).code(1).says("already in use");
+    host.berth(["pause", "d"]).ok();
+    host.berth(["rm", "-f", "d"]).ok();
+}
+
+#[test]
+fn a_paused_container_can_be_stopped() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth(["pause", "c"]).ok();
+    host.berth(["stop", "-t", "5", "c"]).ok();
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}}"), "exited 4");
+}
+
+#[test]
+fn exec_runs_beside_and_reports_its_own_code() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "-e", "A=1", "-u", "user", "-w", "/tmp", IMAGE, "sleep", "1000"]).ok();
+    assert_eq!(host.berth(["exec", "c", "sh", "-c", "id -u; pwd; echo $A"]).ok().out(), "1000\n/tmp\n1");
+    assert_eq!(host.berth(["exec", "-u", "0", "-w", "/", "-e", "B=2", "c", "sh", "-c", "id -u; pwd; echo $A$B"]).ok().out(), "0\n/\n12");
+    host.berth(["exec", "c", "sh", "-c", "exit 9"]).code(9);
+    host.berth(["exec", "c", "no-such-command"]).code(127);
+    host.berth(["exec", "c", "/etc"]).code(126);
+    assert_eq!(host.berth_with_input(["exec", "-i", "c", "cat"], b"through").ok().stdout, "through");
+    host.berth(["exec", "-d", "c", "touch", "/tmp/made"]).ok();
+    assert!(crate::harness::eventually(|| host.berth(["exec", "c", "test", "-e", "/tmp/made"]).code == 0));
+    host.berth(["kill", "c"]).ok();
+    host.berth(["wait", "c"]).ok();
+    host.berth(["exec", "c", "true"]).code(1).says("is not running");
+}
+
+#[test]
+fn ps_lists_filters_and_formats() {
+    let host = Host::with_image();
+    let up = host.berth(["run", "-d", "--name", "up", "-l", "tier=web", IMAGE, "sleep", "1000"]).ok().out();
+    host.berth(["run", "--name", "down", IMAGE, "sh", "-c", "exit 3"]).code(3);
+    host.berth(["create", "--name", "new", IMAGE, "true"]).ok();
+    let names = |arguments: &[&str]| {
+        let mut all = vec!["ps", "--format", "{{.Names}}"];
+        all.extend(arguments);
+        host.berth(all).ok().lines()
+    };
+    assert_eq!(names(&[]), ["up"]);
+    assert_eq!(names(&["-a"]), ["new", "down", "up"]);
+    assert_eq!(names(&["-n", "2"]), ["new", "down"]);
+    assert_eq!(names(&["-l"]), ["new"]);
+    for (filter, expected) in [
+        ("status=exited", vec!["down"]), ("status=running", vec!["up"]), ("exited=3", vec!["down"]), ("name=^/?d", vec!["down"]),
+        ("label=tier", vec!["up"]), ("label=tier=web", vec!["up"]), ("label=tier=db", vec![]), ("ancestor=busybox", vec!["new", "down", "up"]),
+        ("before=down", vec!["up"]), ("since=down", vec!["new"]),
+    ] {
+        assert_eq!(names(&["-a", "--filter", filter]), expected, "{filter}");
+    }
+    assert_eq!(names(&["-a", "--filter", &format!("id={}", &up[..10])]), ["up"]);
+    host.berth(["ps", "--filter", "nonsense=1"]).code(1).says("nonsense");
+    let table = host.berth(["ps", "-a"]).ok().stdout;
+    assert!(table.starts_with("CONTAINER ID   IMAGE"), "{table}");
+    assert!(table.contains("Exited (3)") && table.contains("Up ") && table.contains("Created"), "{table}");
+    assert_eq!(host.berth(["ps", "-q"]).ok().out(), up[..12]);
+    assert_eq!(host.berth(["ps", "--format", "{{.ID}} {{.Image}} {{.Command}} {{.State}}"]).ok().out(), format!("{} busybox \"sleep 1000\" running", &up[..12]));
+    assert!(host.berth(["ps", "--format", "json"]).ok().out().starts_with('{'));
+    host.berth(["ps", "--format", "{{.Nonsense}}"]).code(1);
+}
+
+#[test]
+fn wait_ends_when_the_container_does() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "sleep 0.5; exit 8"]).ok();
+    assert_eq!(host.berth(["wait", "c"]).ok().out(), "8");
+    assert_eq!(host.berth(["wait", "c"]).ok().out(), "8");
+    host.berth(["wait", "nobody"]).code(1);
+}

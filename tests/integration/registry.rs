@@ -1,0 +1,399 @@
+//! `pull` and `push` against Debian's `docker-registry`, and against a registry of the tests' own that can misbehave.
+
+#[path = "../../crates/registry/tests/protocol/debian_registry.rs"]
+mod debian_registry;
+#[path = "../../crates/registry/tests/protocol/server.rs"]
+mod server;
+
+use self::debian_registry::DebianRegistry;
+use self::server::{Body, Reply, Seen, Server, reply};
+use crate::harness::{Host, eventually, rootfs_archive};
+use base::digest::Digest;
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// What a test does to answers; `None` leaves one as it is.
+type Mischief = dyn Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync;
+
+/// What a registry of the tests holds.
+#[derive(Default)]
+struct Contents {
+    /// By digest: media type and bytes.
+    things: HashMap<String, (String, Vec<u8>)>,
+    /// By tag: digest.
+    tags: HashMap<String, String>,
+}
+
+/// A registry with one repository, `app`.
+struct Registry {
+    server: Server,
+    contents: Arc<Mutex<Contents>>,
+}
+
+impl Contents {
+    fn add(&mut self, media_type: &str, bytes: Vec<u8>) -> String {
+        let digest = Digest::sha256(&bytes).to_string();
+        self.things.insert(digest.clone(), (media_type.to_owned(), bytes));
+        digest
+    }
+
+    fn descriptor(&self, digest: &str) -> serde_json::Value {
+        let (media_type, bytes) = &self.things[digest];
+        serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    }
+
+    /// Adds an image and gives the digest of its manifest.
+    fn image(&mut self, architecture: &str, layers: &[(String, Digest)]) -> String {
+        let contents: Vec<String> = layers.iter().map(|(_, content)| content.to_string()).collect();
+        let config = serde_json::json!({
+            "os": "linux", "architecture": architecture, "config": {"Cmd": ["cat", "/one", "/two", "/three"], "Env": ["PATH=/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": contents}
+        });
+        let config = self.add("application/vnd.oci.image.config.v1+json", config.to_string().into_bytes());
+        let blobs: Vec<_> = layers.iter().map(|(blob, _)| self.descriptor(blob)).collect();
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": self.descriptor(&config), "layers": blobs
+        });
+        self.add(MANIFEST, manifest.to_string().into_bytes())
+    }
+
+    /// The busybox layer and three small ones, one of each compression.
+    fn layers(&mut self) -> Vec<(String, Digest)> {
+        let base = std::fs::read(rootfs_archive()).unwrap();
+        let mut layers = vec![(piped("gzip", &base), Digest::sha256(&base), "+gzip")];
+        for (name, program, suffix) in [("one", "cat", ""), ("two", "gzip", "+gzip"), ("three", "zstd", "+zstd")] {
+            let archive = archive_of(name, format!("this is {name}\n").as_bytes());
+            layers.push((piped(program, &archive), Digest::sha256(&archive), suffix));
+        }
+        layers
+            .into_iter()
+            .map(|(blob, content, suffix)| (self.add(&format!("{LAYER}{suffix}"), blob), content))
+            .collect()
+    }
+}
+
+impl Registry {
+    /// With the image `app:1`.
+    fn start() -> Self {
+        Self::with(|_, _| None)
+    }
+
+    fn with(mischief: impl Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        let mut contents = Contents::default();
+        let layers = contents.layers();
+        let manifest = contents.image("amd64", &layers);
+        contents.tags.insert("1".to_owned(), manifest);
+        let contents = Arc::new(Mutex::new(contents));
+        let (held, mischief): (_, Box<Mischief>) = (contents.clone(), Box::new(mischief));
+        let server = Server::plain(move |seen| {
+            let contents = held.lock().unwrap();
+            mischief(seen, &contents).unwrap_or_else(|| answer(seen, &contents))
+        });
+        Self { server, contents }
+    }
+
+    fn name(&self, tag: &str) -> String {
+        format!("{}/app:{tag}", self.server.authority())
+    }
+
+    /// The largest layer of `app:1`.
+    fn base_layer(&self) -> String {
+        let contents = self.contents.lock().unwrap();
+        let layers = contents.things.iter().filter(|(_, (media_type, _))| media_type.starts_with(LAYER));
+        layers.max_by_key(|(_, (_, bytes))| bytes.len()).unwrap().0.clone()
+    }
+}
+
+fn answer(seen: &Seen, contents: &Contents) -> Reply {
+    let path = seen.path();
+    if path == "/v2/app/tags/list" {
+        let tags: Vec<&String> = contents.tags.keys().collect();
+        return reply(200).body(serde_json::json!({"name": "app", "tags": tags}).to_string().as_str());
+    }
+    let name = path.rsplit('/').next().unwrap();
+    let digest = contents.tags.get(name).map_or(name, String::as_str);
+    let Some((media_type, bytes)) = contents.things.get(digest) else { return reply(404) };
+    let offset = seen.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    match offset {
+        Some(offset) => {
+            let range = format!("bytes {offset}-{}/{}", bytes.len() - 1, bytes.len());
+            reply(206).with("content-range", &range).body(bytes[offset..].to_vec())
+        }
+        None => reply(200).with("content-type", media_type).with("docker-content-digest", digest).body(bytes.clone()),
+    }
+}
+
+/// What `program` makes of `bytes`.
+fn piped(program: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program);
+    if program != "cat" {
+        child.arg("-c");
+    }
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let bytes = bytes.to_vec();
+    let writing = std::thread::spawn(move || input.write_all(&bytes).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+/// An archive of one file (POSIX ustar).
+fn archive_of(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = [0_u8; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[100..107].copy_from_slice(b"0000644");
+    header[108..115].copy_from_slice(b"0000000");
+    header[116..123].copy_from_slice(b"0000000");
+    header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    header[136..147].copy_from_slice(b"00000000000");
+    header[156] = b'0';
+    header[257..263].copy_from_slice(b"ustar\0");
+    header[263..265].copy_from_slice(b"00");
+    header[148..156].copy_from_slice(b"        ");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut archive = header.to_vec();
+    archive.extend(content);
+    archive.resize(archive.len().next_multiple_of(512) + 1024, 0);
+    archive
+}
+
+const ALL: &str = "this is one\nthis is two\nthis is three";
+
+#[test]
+fn pulls_layers_of_every_compression_and_says_what_it_does() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let name = registry.name("1");
+    let pulled = host.berth(["pull", &name]).ok();
+    let digest = registry.contents.lock().unwrap().tags["1"].clone();
+    let lines = pulled.lines();
+    assert_eq!(lines[0], "1: Pulling from app");
+    assert_eq!(lines.iter().filter(|line| line.ends_with(": Pulling fs layer")).count(), 4);
+    assert_eq!(lines.iter().filter(|line| line.ends_with(": Pull complete")).count(), 4);
+    let end = [format!("Digest: {digest}"), format!("Status: Downloaded newer image for {name}"), name.clone()];
+    assert_eq!(lines[lines.len() - 3..], end);
+    assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL);
+    let again = host.berth(["pull", &name]).ok().lines();
+    assert!(again.contains(&format!("Status: Image is up to date for {name}")), "{again:?}");
+    assert_eq!(host.berth(["pull", "-q", &name]).ok().out(), name);
+    let by_digest = format!("{}/app@{digest}", registry.server.authority());
+    host.berth(["pull", &by_digest]).ok();
+    assert_eq!(host.berth(["run", "--rm", &by_digest]).ok().out(), ALL);
+}
+
+#[test]
+fn run_pulls_what_is_missing() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let name = registry.name("1");
+    let finished = host.berth(["run", "--rm", &name]).ok();
+    assert_eq!(finished.out(), ALL);
+    assert!(finished.stderr.contains(&format!("Unable to find image '{name}' locally")), "{finished:?}");
+    let asked = registry.server.seen().len();
+    host.berth(["run", "--rm", &name]).ok();
+    assert_eq!(registry.server.seen().len(), asked);
+}
+
+#[test]
+fn pushes_and_pulls_back() {
+    let (one, other) = (Host::with_image(), Host::new());
+    let debian = DebianRegistry::start("push", |_| String::new());
+    let name = debian.name("team/app:v1");
+    one.berth(["tag", crate::harness::IMAGE, &name]).ok();
+    let pushed = one.berth(["push", &name]).ok().lines();
+    assert_eq!(pushed[0], format!("The push refers to repository [{}]", debian.name("team/app")));
+    assert!(pushed.iter().any(|line| line.ends_with(": Pushed")), "{pushed:?}");
+    assert!(pushed.last().unwrap().starts_with("v1: digest: sha256:"), "{pushed:?}");
+    let again = one.berth(["push", &name]).ok().lines();
+    assert!(again.iter().any(|line| line.ends_with(": Layer already exists")), "{again:?}");
+    let second = debian.name("team/other:v1");
+    one.berth(["tag", &name, &second]).ok();
+    let mounted = one.berth(["push", &second]).ok().lines();
+    assert!(mounted.iter().any(|line| line.ends_with(": Mounted from team/app")), "{mounted:?}");
+    assert_eq!(other.berth(["run", "--rm", &name, "cat", "/data/seed"]).ok().out(), "from the image");
+    let ids = |host: &Host| host.berth(["image", "inspect", "--format", "{{.Id}}", &name]).ok().out();
+    assert_eq!(ids(&one), ids(&other));
+    other.berth(["push", &debian.name("absent:x")]).code(1).says("An image does not exist locally with the tag");
+}
+
+#[test]
+fn all_tags_are_pulled_and_pushed() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let first = registry.contents.lock().unwrap().tags["1"].clone();
+    registry.contents.lock().unwrap().tags.insert("2".to_owned(), first);
+    let repository = format!("{}/app", registry.server.authority());
+    host.berth(["pull", "-a", &repository]).ok();
+    for tag in ["1", "2"] {
+        host.berth(["image", "inspect", &format!("{repository}:{tag}")]).ok();
+    }
+    let debian = DebianRegistry::start("all", |_| String::new());
+    for tag in ["1", "2"] {
+        host.berth(["tag", &registry.name(tag), &debian.name(&format!("app:{tag}"))]).ok();
+    }
+    let pushed = host.berth(["push", "-a", &debian.name("app")]).ok().lines();
+    assert_eq!(pushed.iter().filter(|line| line.contains(": digest: sha256:")).count(), 2, "{pushed:?}");
+}
+
+#[test]
+fn the_platform_is_chosen_from_an_index() {
+    let (host, registry) = (Host::new(), Registry::start());
+    {
+        let mut contents = registry.contents.lock().unwrap();
+        let archive = archive_of("foreign", b"arm");
+        let layer = contents.add(LAYER, archive.clone());
+        let arm = contents.image("arm64", &[(layer, Digest::sha256(&archive))]);
+        let amd = contents.tags["1"].clone();
+        let entry = |contents: &Contents, digest: &str, architecture: &str| {
+            let mut entry = contents.descriptor(digest);
+            entry["platform"] = serde_json::json!({"os": "linux", "architecture": architecture});
+            entry
+        };
+        let entries = [entry(&contents, &arm, "arm64"), entry(&contents, &amd, "amd64")];
+        let index = serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+        let index = contents.add(INDEX, index.to_string().into_bytes());
+        contents.tags.insert("both".to_owned(), index);
+    }
+    let name = registry.name("both");
+    let architecture = || host.berth(["image", "inspect", "--format", "{{.Architecture}}", &name]).ok().out();
+    host.berth(["pull", &name]).ok();
+    assert_eq!(architecture(), "amd64");
+    host.berth(["pull", "--platform", "linux/riscv64", &name]).code(1).says("linux/arm64");
+    host.berth(["pull", "--platform", "linux/arm64", &name]).ok();
+    assert_eq!(architecture(), "arm64");
+}
+
+#[test]
+fn an_interrupted_pull_goes_on_by_range() {
+    let host = Host::new();
+    let registry = Registry::with(|seen, contents| {
+        let (_, bytes) = contents.things.get(seen.path().rsplit('/').next()?)?;
+        let is_first = seen.path().contains("/blobs/") && seen.header("range").is_none() && bytes.len() > 500_000;
+        is_first.then(|| reply(200).body(Body::Stuck(bytes.clone(), 400_000)))
+    });
+    let name = registry.name("1");
+    let pull = host.spawn(["pull", &name]);
+    let path = format!("/v2/app/blobs/{}", registry.base_layer());
+    assert!(eventually(|| registry.server.count(&path) == 1));
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    pull.signal("KILL");
+    drop(pull);
+    host.berth(["pull", &name]).ok();
+    let asked = registry.server.seen();
+    let last = asked.iter().rfind(|seen| seen.path() == path).unwrap();
+    assert_eq!(last.header("range"), Some("bytes=400000-"));
+    assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL);
+}
+
+#[test]
+fn two_pulls_at_once_share_the_work() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let name = registry.name("1");
+    let pulls: Vec<_> = (0..3).map(|_| host.spawn(["pull", &name])).collect();
+    for pull in pulls {
+        pull.finish().ok();
+    }
+    let seen = registry.server.seen();
+    let mut blobs: Vec<&str> = seen.iter().map(Seen::path).filter(|path| path.contains("/blobs/")).collect();
+    let all = blobs.len();
+    blobs.sort_unstable();
+    blobs.dedup();
+    // Four layers once; the configuration is small enough to be fetched by each.
+    assert!(all <= blobs.len() + 2, "{all} requests for {} blobs", blobs.len());
+    assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL);
+}
+
+#[test]
+fn content_that_lies_is_refused_and_nothing_stays() {
+    for what in ["bytes", "size", "content"] {
+        let host = Host::new();
+        let registry = Registry::with(move |seen, contents| {
+            let (media_type, bytes) = contents.things.get(seen.path().rsplit('/').next()?)?;
+            let is_layer = media_type.starts_with(LAYER) && bytes.len() > 500_000;
+            match what {
+                "bytes" if is_layer => {
+                    let mut bytes = bytes.clone();
+                    bytes[300_000] ^= 1;
+                    Some(reply(200).body(bytes))
+                }
+                "size" if is_layer => Some(reply(200).body(bytes[..300_000].to_vec())),
+                _ => None,
+            }
+        });
+        if what == "content" {
+            let mut contents = registry.contents.lock().unwrap();
+            let archive = archive_of("x", b"x");
+            let layer = contents.add(LAYER, archive);
+            let manifest = contents.image("amd64", &[(layer, Digest::sha256(b"something else"))]);
+            contents.tags.insert("1".to_owned(), manifest);
+        }
+        let failed = host.berth(["pull", &registry.name("1")]).code(1);
+        assert!(failed.stderr.contains("layer "), "{what}: {failed:?}");
+        assert!(host.berth(["images", "-q"]).ok().lines().is_empty());
+        assert!(std::fs::read_dir(host.root().join("layers")).into_iter().flatten().count() <= 3, "{what}");
+    }
+}
+
+#[test]
+fn registries_that_fail_are_named() {
+    let host = Host::new();
+    let absent = Registry::start();
+    host.berth(["pull", &absent.name("none")]).code(1).says("not found");
+    let closed = Registry::with(|_, _| Some(reply(401).with("www-authenticate", "Basic realm=\"x\"")));
+    host.berth(["pull", &closed.name("1")]).code(1).says("pull access denied");
+    host.berth(["pull", "127.0.0.1:1/app"]).code(1).says("connection refused");
+    host.berth(["pull", "UPPER/case"]).code(1).says("invalid reference format");
+}
+
+#[test]
+fn credentials_come_from_the_clients_folder() {
+    let debian = DebianRegistry::start("login", |folder| {
+        let output = Command::new("htpasswd").args(["-Bbn", "u", "p"]).output().unwrap();
+        std::fs::write(folder.join("htpasswd"), output.stdout).unwrap();
+        format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", folder.join("htpasswd").display())
+    });
+    let host = Host::with_image();
+    let name = debian.name("app:1");
+    host.berth(["tag", crate::harness::IMAGE, &name]).ok();
+    host.berth(["push", &name]).code(1);
+    let registry = name.split('/').next().unwrap();
+    // dTpw is u:p.
+    host.file("home/.docker/config.json", format!(r#"{{"auths":{{"{registry}":{{"auth":"dTpw"}}}}}}"#));
+    host.berth(["push", &name]).ok();
+    host.berth(["rmi", &name]).ok();
+    host.berth(["pull", &name]).ok();
+}
+
+#[test]
+fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
+    let registry = Registry::start();
+    let name = registry.name("1");
+    for point in ["pull.after-document", "pull.before-blob", "pull.blob-synced", "pull.blob-linked", "pull.before-name"]
+    {
+        let host = Host::new();
+        host.berth_crashing(point, ["pull", &name]).code(-9);
+        assert!(host.berth(["images", "-q"]).ok().lines().is_empty(), "{point}");
+        host.berth(["pull", &name]).ok();
+        assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL, "{point}");
+    }
+}
+
+#[test]
+fn a_push_that_is_killed_anywhere_is_completed_by_the_next() {
+    let debian = DebianRegistry::start("killed", |_| String::new());
+    for point in ["push.before-blob", "push.before-manifest"] {
+        let host = Host::with_image();
+        let name = debian.name(&format!("{}:1", point.replace('.', "-")));
+        host.berth(["tag", crate::harness::IMAGE, &name]).ok();
+        host.berth_crashing(point, ["push", &name]).code(-9);
+        Host::new().berth(["pull", &name]).code(1);
+        host.berth(["push", &name]).ok();
+        Host::new().berth(["pull", &name]).ok();
+    }
+}

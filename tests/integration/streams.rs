@@ -1,0 +1,144 @@
+//! Standard streams: attach, terminals, half-closed input, logs.
+
+use crate::harness::{Host, IMAGE, eventually};
+
+#[test]
+fn output_and_errors_stay_apart() {
+    let host = Host::with_image();
+    let finished = host.berth(["run", "--rm", IMAGE, "sh", "-c", "echo out; echo err >&2"]).ok();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
+}
+
+#[test]
+fn piped_input_ends_where_the_pipe_ends() {
+    let host = Host::with_image();
+    let input = "line\n".repeat(100_000);
+    let finished = host.berth_with_input(["run", "--rm", "-i", IMAGE, "sh", "-c", "cat; echo end"], input.as_bytes()).ok();
+    assert_eq!(finished.stdout.len(), input.len() + 4);
+    assert!(finished.stdout.ends_with("end\n"));
+    // Without -i there is no input at all.
+    assert_eq!(host.berth_with_input(["run", "--rm", IMAGE, "cat"], b"ignored").ok().stdout, "");
+}
+
+#[test]
+fn large_output_arrives_whole() {
+    let host = Host::with_image();
+    let finished = host.berth(["run", "--rm", IMAGE, "sh", "-c", "yes 0123456789 | head -n 500000; echo last >&2"]).ok();
+    assert_eq!((finished.stdout.len(), finished.stderr.as_str()), (5_500_000, "last\n"));
+}
+
+#[test]
+fn a_background_child_does_not_hold_the_end() {
+    let host = Host::with_image();
+    let started = std::time::Instant::now();
+    assert_eq!(host.berth(["run", "--rm", IMAGE, "sh", "-c", "sleep 1000 & echo done"]).ok().out(), "done");
+    assert!(started.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn a_terminal_is_real() {
+    let host = Host::with_image();
+    let finished = host.berth(["run", "--rm", "-t", IMAGE, "sh", "-c", "tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo yes; ls -l /dev/console | cut -c1"]);
+    assert_eq!(finished.ok().stdout, "/dev/pts/0\r\nyes\r\nc\r\n");
+    host.berth_with_input(["run", "--rm", "-it", IMAGE, "true"], b"").code(1).says("the input device is not a TTY");
+}
+
+#[test]
+fn attach_gets_what_comes_from_now_on() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "sh", "-c", "while read line; do echo got $line; done; echo closed"]).ok();
+    let mut attached = host.spawn(["attach", "c"]);
+    attached.write(b"one\n");
+    attached.read_until("got one");
+    let finished = attached.finish();
+    assert!(finished.stdout.contains("closed"), "{finished:?}");
+    assert_eq!(host.berth(["logs", "c"]).ok().stdout, "got one\nclosed\n");
+    host.berth(["attach", "c"]).code(1).says("stopped container");
+}
+
+#[test]
+fn start_attached_gives_output_and_code() {
+    let host = Host::with_image();
+    host.berth(["create", "--name", "c", IMAGE, "sh", "-c", "echo hi; exit 4"]).ok();
+    let finished = host.berth(["start", "-a", "c"]).code(4);
+    assert_eq!(finished.stdout, "hi\n");
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let host = Host::with_image();
+    let mut running = host.spawn(["run", "--rm", "--name", "c", IMAGE, "sh", "-c", "trap 'echo caught; exit 11' TERM; echo ready; while :; do sleep 0.05; done"]);
+    running.read_until("ready");
+    running.signal("TERM");
+    running.read_until("caught");
+    running.finish().code(11);
+}
+
+#[test]
+fn a_killed_client_leaves_the_container() {
+    let host = Host::with_image();
+    let mut running = host.spawn(["run", "--name", "c", IMAGE, "sh", "-c", "echo ready; sleep 1000"]);
+    running.read_until("ready");
+    running.signal("KILL");
+    drop(running);
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    assert_eq!(host.berth(["exec", "c", "echo", "alive"]).ok().out(), "alive");
+}
+
+#[test]
+fn logs_select() {
+    let host = Host::with_image();
+    host.berth(["run", "--name", "c", IMAGE, "sh", "-c", "echo one; echo two >&2; echo three"]).ok();
+    let finished = host.berth(["logs", "c"]).ok();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\nthree\n", "two\n"));
+    assert_eq!(host.berth(["logs", "--tail", "1", "c"]).ok().stdout, "three\n");
+    assert_eq!(host.berth(["logs", "-n", "0", "c"]).ok().stdout, "");
+    let stamped = host.berth(["logs", "-t", "c"]).ok().stdout;
+    assert!(stamped.lines().all(|line| line.len() > 31 && line.as_bytes()[10] == b'T' && line.contains("Z ")), "{stamped}");
+    assert_eq!(host.berth(["logs", "--since", "10m", "--until", "2099-01-01T00:00:00Z", "c"]).ok().stdout, "one\nthree\n");
+    assert_eq!(host.berth(["logs", "--until", "10m", "c"]).ok().stdout, "");
+    host.berth(["logs", "nobody"]).code(1).says("No such container: nobody");
+    host.berth(["logs", "--tail", "x", "c"]).code(1);
+}
+
+#[test]
+fn logs_follow_a_running_container_to_its_end() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done"]).ok();
+    assert_eq!(host.berth(["logs", "-f", "c"]).ok().stdout, "1\n2\n3\n4\n5\n");
+}
+
+#[test]
+fn logs_rotate_and_are_read_and_followed_through_it() {
+    let host = Host::with_image();
+    let script = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; echo last";
+    host.berth(["run", "-d", "--name", "c", "--log-opt", "max-size=50k", "--log-opt", "max-file=3", IMAGE, "sh", "-c", script]).ok();
+    let followed = host.berth(["logs", "-f", "--tail", "1", "c"]).ok().stdout;
+    assert!(followed.ends_with("last\n"), "{followed}");
+    let all = host.berth(["logs", "c"]).ok().lines();
+    assert!(all.len() < 3000 && all.last().unwrap() == "last", "{}", all.len());
+    let numbers: Vec<u32> = all.iter().filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gap in what is kept");
+}
+
+#[test]
+fn log_drivers() {
+    let host = Host::with_image();
+    host.berth(["run", "--name", "silent", "--log-driver", "none", IMAGE, "echo", "x"]).ok();
+    host.berth(["logs", "silent"]).code(1).says("configured logging driver does not support reading");
+    host.berth(["run", "--name", "local", "--log-driver", "local", IMAGE, "echo", "x"]).ok();
+    assert_eq!(host.berth(["logs", "local"]).ok().stdout, "x\n");
+    host.berth(["run", "--name", "details", "-l", "a=b", "--log-opt", "labels=a", IMAGE, "echo", "x"]).ok();
+    assert_eq!(host.berth(["logs", "--details", "details"]).ok().stdout, "a=b x\n");
+    host.berth(["run", "--rm", "--log-driver", "nonsense", IMAGE, "true"]).code(125).says("nonsense");
+    host.berth(["run", "--rm", "--log-opt", "nonsense=1", IMAGE, "true"]).code(125).says("nonsense");
+}
+
+#[test]
+fn a_reader_that_does_not_read_stops_nobody() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
+    let _stuck = host.spawn(["attach", "--no-stdin", "c"]);
+    let _reader = host.spawn(["logs", "-f", "c"]);
+    assert!(eventually(|| host.berth(["exec", "c", "test", "-e", "/tmp/done"]).code == 0));
+}

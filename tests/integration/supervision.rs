@@ -1,0 +1,155 @@
+//! What goes on when nobody looks: restart policies, crash recovery, immediate stop where it is certain.
+
+use crate::harness::{Background, Host, IMAGE, eventually};
+use std::time::{Duration, Instant};
+
+#[test]
+fn detached_containers_outlive_the_command() {
+    let host = Host::with_image();
+    let id = host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "echo hello; sleep 1000"]).ok().out();
+    assert_eq!(id.len(), 64);
+    assert_eq!(host.inspect("c", "{{.State.Running}}"), "true");
+    assert!(eventually(|| host.berth(["logs", "c"]).ok().stdout == "hello\n"));
+}
+
+#[test]
+fn automatic_removal_happens_without_anybody_waiting() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--rm", "-v", "/anonymous", IMAGE, "sleep", "0.2"]).ok();
+    assert!(eventually(|| host.containers().is_empty()));
+    assert!(eventually(|| host.berth(["volume", "ls", "-q"]).ok().stdout.is_empty()));
+}
+
+#[test]
+fn on_failure_counts_and_gives_up() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 3"]).ok();
+    host.wait_for("c", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 3");
+    assert_eq!(host.berth(["logs", "c"]).ok().stdout, "again\nagain\nagain\n");
+    host.berth(["run", "-d", "--name", "d", "--restart", "on-failure", IMAGE, "true"]).ok();
+    host.wait_for("d", "{{.State.Status}} {{.RestartCount}}", "exited 0");
+}
+
+#[test]
+fn always_comes_back_until_it_is_stopped() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sh", "-c", "sleep 0.1"]).ok();
+    assert!(eventually(|| host.inspect("c", "{{.RestartCount}}").parse::<u32>().unwrap() >= 2));
+    host.berth(["stop", "c"]).ok();
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "exited");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "exited");
+}
+
+#[test]
+fn a_restart_keeps_the_files_and_takes_a_new_process() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "--restart", "unless-stopped", IMAGE, "sh", "-c", "echo $$ >> /count; sleep 1000"]).ok();
+    let first = host.inspect("c", "{{.State.Pid}}");
+    assert!(std::process::Command::new("kill").args(["-9", &first]).status().unwrap().success());
+    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "running" && host.inspect("c", "{{.State.Pid}}") != first));
+    assert!(eventually(|| host.berth(["exec", "c", "cat", "/count"]).stdout == "1\n1\n"));
+}
+
+#[test]
+fn policies_that_cannot_be_are_refused() {
+    let host = Host::with_image();
+    for policy in ["sometimes", "always:3", "on-failure:x", "on-failure:-1"] {
+        host.berth(["run", "-d", "--restart", policy, IMAGE, "true"]).code(125);
+    }
+    host.berth(["run", "-d", "--rm", "--restart", "always", IMAGE, "true"]).code(125).says("--rm");
+}
+
+fn supervisor_of(host: &Host, container: &str) -> String {
+    let pid = host.inspect(container, "{{.State.Pid}}");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned()
+}
+
+fn kill(pid: &str) {
+    assert!(std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success());
+}
+
+#[test]
+fn a_killed_supervisor_costs_no_restart_policy() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
+    let first = host.inspect("c", "{{.State.Pid}}");
+    kill(&supervisor_of(&host, "c"));
+    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "running" && host.inspect("c", "{{.State.Pid}}") != first));
+}
+
+#[test]
+fn a_killed_keeper_harms_nothing() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
+    let supervisor = supervisor_of(&host, "c");
+    let status = std::fs::read_to_string(format!("/proc/{supervisor}/status")).unwrap();
+    let keeper = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
+    assert_ne!(keeper, "1");
+    kill(&keeper);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine");
+}
+
+#[test]
+fn reading_commands_tell_a_broken_container_and_mend_nothing() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    kill(&supervisor_of(&host, "c"));
+    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "dead"));
+    assert!(host.berth(["ps", "-a"]).ok().stdout.contains("Dead"));
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "dead");
+    host.berth(["stop", "c"]).ok();
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    host.berth(["rm", "c"]).ok();
+}
+
+/// How long `stop` takes, with a timeout of three seconds.
+fn stop_seconds(host: &Host, container: &str) -> f64 {
+    let started = Instant::now();
+    host.berth(["stop", "-t", "3", container]).ok();
+    started.elapsed().as_secs_f64()
+}
+
+#[test]
+fn a_young_process_gets_its_whole_timeout() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    assert!(stop_seconds(&host, "c") >= 3.0, "it may be about to install a handler");
+}
+
+#[test]
+fn stop_is_immediate_where_it_is_certain() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "plain", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["run", "-d", "--name", "two", IMAGE, "sh", "-c", "sleep 999 & exec sleep 1000"]).ok();
+    host.berth(["run", "-d", "--name", "init", "--init", IMAGE, "sleep", "1000"]).ok();
+    std::thread::sleep(Duration::from_millis(10_500));
+    assert!(stop_seconds(&host, "plain") < 1.5);
+    assert!(stop_seconds(&host, "two") >= 3.0, "it is not alone");
+    assert!(stop_seconds(&host, "init") < 1.5, "the init passes the signal on");
+    assert_eq!(host.inspect("init", "{{.State.ExitCode}}"), "143");
+}
+
+#[test]
+fn the_daemon_is_not_needed_and_its_end_harms_nothing() {
+    let host = Host::with_image();
+    let socket = host.path("berth.sock");
+    let address = format!("unix://{}", socket.display());
+    let daemon: Background = host.spawn(["daemon", "-H", &address]);
+    assert!(eventually(|| socket.exists()));
+    let remote = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.args(["--host", &address]).args(arguments);
+        crate::harness::finish(command, b"")
+    };
+    remote(&["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    assert_eq!(remote(&["exec", "c", "echo", "hi"]).ok().out(), "hi");
+    assert_eq!(remote(&["ps", "-q"]).ok().out(), host.berth(["ps", "-q"]).ok().out());
+    daemon.signal("TERM");
+    daemon.finish().code(0);
+    assert!(!socket.exists());
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+}
