@@ -242,7 +242,7 @@ fn adopt(directory: BorrowedFd<'_>, path: &Path) -> Result<()> {
             path.display()
         )));
     }
-    probe(directory).map_err(|error| {
+    snapshot::probe(directory).map_err(|error| {
         let kind = if error.kind() == Kind::Internal { Kind::Unsupported } else { error.kind() };
         error.with_kind(kind).context(format!("the file system of the state root {}", path.display()))
     })?;
@@ -280,11 +280,4 @@ fn real_path(directory: BorrowedFd<'_>) -> Result<std::path::PathBuf> {
 pub(crate) fn make_new_directory(parent: BorrowedFd<'_>, name: &str, mode: u32) -> Result<OwnedFd> {
     rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(mode)).with_context(|| format!("make directory {name}"))?;
     file::open_directory_at(parent, name)
-}
-
-/// Whether the file system can carry overlays.
-fn probe(directory: BorrowedFd<'_>) -> Result<()> {
-    // The probe is the snapshotter's.
-    let _ = directory;
-    Ok(())
 }

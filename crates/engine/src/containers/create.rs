@@ -53,6 +53,8 @@ impl Engine {
             names::check(name)?;
         }
         self.clear_unfinished()?;
+        // Until the container's record says so, nothing else keeps its image.
+        let _kept = self.keep_images()?;
         let image = self.resolve_image(&request.settings.image)?;
         check_platform(&image, request.platform.as_ref(), &request.settings.image)?;
         let mut settings = plan::effective::merge(&request.settings, &image.config.config)?;

@@ -1,5 +1,6 @@
 //! Images: one verb per file.
 
+mod changes;
 mod collect;
 mod history;
 mod import;
