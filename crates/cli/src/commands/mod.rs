@@ -1,7 +1,27 @@
-//! One command per file.
+//! The commands, one per file, in folders by what they act on.
+//!
+//! The tables say under which names a command is found; their order is that of the help.
+
+mod container;
+mod image;
+mod system;
+mod volume;
 
 use crate::command::Entry;
 
 pub(crate) const ROOT_USAGE: &str = "[OPTIONS] COMMAND";
 
-pub(crate) static ROOT: &[(&str, &[Entry])] = &[];
+/// What stands right after the program's name, in the sections of its help.
+pub(crate) static ROOT: &[(&str, &[Entry])] =
+    &[("Common Commands:", COMMON), ("Management Commands:", MANAGEMENT), ("Commands:", OTHERS)];
+
+static COMMON: &[Entry] = &[];
+
+static MANAGEMENT: &[Entry] = &[
+    Entry::new("container", &container::GROUP),
+    Entry::new("image", &image::GROUP),
+    Entry::new("system", &system::GROUP),
+    Entry::new("volume", &volume::GROUP),
+];
+
+static OTHERS: &[Entry] = &[];
