@@ -38,7 +38,7 @@ pub enum Request {
     State,
     /// Its namespaces: see [`Reply::Namespaces`].
     Namespaces,
-    /// Connects to the container's streams.
+    /// Connects to the container's streams: one end of a stream comes along, or else the other end is sent back.
     Attach(Attach),
     /// Runs a further process.
     Exec(Box<Exec>),
@@ -187,7 +187,7 @@ pub enum Reply {
         /// `pid`, `network`, `ipc`, `uts`, `mount`, `cgroup`.
         names: Vec<String>,
     },
-    /// To `Attach` and `Exec`. Descriptor: the stream, where one was asked for.
+    /// To `Attach` and `Exec`. Descriptor: the stream, where one was asked for and none came along.
     Attached {
         /// Whether it carries raw bytes of a terminal, or frames.
         terminal: bool,

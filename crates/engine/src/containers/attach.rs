@@ -1,10 +1,25 @@
 //! Connects a client to a container's streams.
+//!
+//! The client gets one end of a stream; the other one goes to the supervisor, at once or with the next start. Nothing is copied in between.
 
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use base::Result;
+use base::{Context, Error, Result};
+use supervisor::client::Client;
+use supervisor::protocol::{Attach, Pace};
+use supervisor::state::{self, Observed};
 
-use crate::{Caller, Engine};
+use super::logs::{self, LogRequest};
+use super::record::Container;
+use crate::caller::Operation;
+use crate::{Caller, Engine, Polled};
+
+/// A supervisor that begins listens within milliseconds, one that ends lets go within milliseconds.
+const ATTEMPTS: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What to connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +52,80 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it is paused or restarting.
     pub fn attach_container(&self, caller: &Caller, name: &str, request: AttachRequest) -> Result<Attached> {
-        let _ = (caller, name, request);
-        todo!()
+        caller.permit(Operation::Change, &format!("attach to {name}"))?;
+        let container = self.root.find(name)?;
+        let terminal = container.record.settings.terminal;
+        let (ours, theirs) = sys::unix::stream_pair().context("make a stream")?;
+        let attached = Attached { stream: UnixStream::from(theirs), terminal };
+        if !request.logs {
+            if request.stream {
+                self.connect_streams(&container, request, ours)?;
+            }
+            return Ok(attached);
+        }
+        let wanted = LogRequest { stdout: request.stdout, stderr: request.stderr, ..LogRequest::default() };
+        let log = logs::open(&container, &wanted)?;
+        let engine = self.clone();
+        // The log may be longer than what a stream holds before its client reads.
+        std::thread::Builder::new()
+            .name("attach".to_owned())
+            .spawn(move || {
+                // A client that goes away meanwhile, or a container, ends it.
+                let written = write_log(log, &UnixStream::from(ours), terminal);
+                if let (Ok(stream), true) = (written, request.stream) {
+                    let _ = engine.connect_streams(&container, request, stream);
+                }
+            })
+            .context("begin to attach")?;
+        Ok(attached)
+    }
+
+    /// Gives one end of a stream to the container's supervisor, or keeps it until there is one.
+    fn connect_streams(&self, container: &Container, request: AttachRequest, ours: OwnedFd) -> Result<()> {
+        let attach = Attach { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, pace: Pace::Wait };
+        for _ in 0..ATTEMPTS {
+            let observed = state::observe(container.directory.as_fd())?;
+            let Observed::Supervised(_) = observed else {
+                return self.root.pending.attach(&container.id, attach, ours);
+            };
+            if let Some(client) = Client::connect(container.directory.as_fd())? {
+                return client.attach_stream(attach, ours.as_fd()).map(|_| ());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(Error::unavailable(format!("the supervisor of container {} does not answer", container.name())))
+    }
+}
+
+/// Writes what was logged so far, framed unless it is a terminal's, and returns the stream.
+fn write_log(mut log: logs::ContainerLogs, mut stream: &UnixStream, terminal: bool) -> Result<OwnedFd> {
+    let failed = "send what was logged";
+    while let Polled::Item(entry) = log.poll_entry(Duration::ZERO)? {
+        if !terminal {
+            stream.write_all(&frame_header(entry.source, entry.line.len())).context(failed)?;
+        }
+        stream.write_all(&entry.line).context(failed)?;
+    }
+    stream.as_fd().try_clone_to_owned().context(failed)
+}
+
+/// Docker's header: the stream, three zeros, the length as four bytes, most significant first.
+fn frame_header(source: logs::LogSource, length: usize) -> [u8; 8] {
+    let number = match source {
+        logs::LogSource::Stdout => 1,
+        logs::LogSource::Stderr => 2,
+    };
+    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    [number, 0, 0, 0, a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_dockers() {
+        assert_eq!(frame_header(logs::LogSource::Stderr, 0x0102_0304), [2, 0, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(frame_header(logs::LogSource::Stdout, 5), [1, 0, 0, 0, 0, 0, 0, 5]);
     }
 }

@@ -1,12 +1,20 @@
 //! Reads what a container has written.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
-use base::Result;
 use base::time::Timestamp;
+use base::{Error, Result};
+use logs::{Driver, Options, ReadRequest, Reader, Stream};
+use supervisor::state::{self, Observed};
 
-use crate::{Caller, Engine, Polled};
+use super::record::Container;
+use crate::caller::Operation;
+use crate::{Caller, Engine, Polled, layout};
+
+/// After this time without an entry, a reader that follows looks whether there can be one: an exit changes no log.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +61,11 @@ pub struct LogEntry {
 #[derive(Debug)]
 pub struct ContainerLogs {
     terminal: bool,
+    reader: Reader,
+    request: LogRequest,
+    container: Container,
+    /// The container does not write any more: what is there is all.
+    is_complete: bool,
 }
 
 impl ContainerLogs {
@@ -67,9 +80,70 @@ impl ContainerLogs {
     /// # Errors
     /// When the file cannot be read.
     pub fn poll_entry(&mut self, patience: Duration) -> Result<Polled<LogEntry>> {
-        let _ = patience;
-        todo!()
+        let end = Instant::now() + patience;
+        loop {
+            while let Some(entry) = self.reader.next_entry()? {
+                if let Some(entry) = self.wanted(entry) {
+                    return Ok(Polled::Item(entry));
+                }
+            }
+            if !self.request.follow || self.is_complete || self.is_over() {
+                return Ok(Polled::End);
+            }
+            // What was written before the exit is read once more before the end.
+            self.is_complete = self.has_exited()?;
+            if self.is_complete {
+                continue;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Polled::Nothing);
+            }
+            self.reader.wait(left.min(LOOK_AGAIN))?;
+        }
     }
+
+    fn wanted(&self, entry: logs::Entry) -> Option<LogEntry> {
+        let (source, is_wanted) = match entry.stream {
+            Stream::Stdout => (LogSource::Stdout, self.request.stdout),
+            Stream::Stderr => (LogSource::Stderr, self.request.stderr),
+        };
+        is_wanted.then(|| LogEntry {
+            time: entry.time,
+            source,
+            line: entry.line.into_bytes(),
+            attributes: if self.request.details { entry.attributes } else { BTreeMap::new() },
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.request.until.is_some_and(|until| until < Timestamp::now())
+    }
+
+    fn has_exited(&self) -> Result<bool> {
+        Ok(!matches!(state::observe(self.container.directory.as_fd())?, Observed::Supervised(_)))
+    }
+}
+
+/// Opens the log of a container.
+///
+/// # Errors
+/// `Unsupported` when its log driver keeps nothing to read.
+pub(super) fn open(container: &Container, request: &LogRequest) -> Result<ContainerLogs> {
+    let settings = &container.record.settings;
+    let options = Options::parse(&settings.log.driver, &settings.log.options)?;
+    if options.driver == Driver::None {
+        return Err(Error::unsupported("configured logging driver does not support reading"));
+    }
+    let wanted = ReadRequest { since: request.since, until: request.until, tail: request.tail, follow: request.follow };
+    let reader = Reader::open(container.directory.as_fd(), layout::LOG, wanted)?;
+    let container = Container {
+        id: container.id.clone(),
+        directory: base::Context::context(container.directory.try_clone(), "keep the container's directory open")?,
+        record: container.record.clone(),
+    };
+    let terminal = settings.terminal;
+    Ok(ContainerLogs { terminal, reader, request: request.clone(), container, is_complete: false })
 }
 
 impl Engine {
@@ -78,7 +152,7 @@ impl Engine {
     /// # Errors
     /// `Unsupported` when its log driver keeps nothing to read.
     pub fn container_logs(&self, caller: &Caller, name: &str, request: &LogRequest) -> Result<ContainerLogs> {
-        let _ = (caller, name, request);
-        todo!()
+        caller.permit(Operation::Read, &format!("read the log of {name}"))?;
+        open(&self.root.find(name)?, request)
     }
 }

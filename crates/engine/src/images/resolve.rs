@@ -111,8 +111,7 @@ impl Engine {
 
     /// The blob of a layer, by the manifests of all images and of all containers' images.
     fn blob_of(&self, store: &Store, content: &Digest) -> Result<Digest> {
-        let mut manifests: Vec<Digest> =
-            store.list()?.into_iter().map(|image| image.target.manifest.digest).collect();
+        let mut manifests: Vec<Digest> = store.list()?.into_iter().map(|image| image.target.manifest.digest).collect();
         manifests.extend(self.images_of_containers()?.into_iter().map(|image| image.manifest));
         for digest in manifests {
             // Another image may be damaged or half gone without harm to this one.
@@ -173,8 +172,10 @@ pub(super) fn extract_again(store: &Store, layers: &Layers, content: &Digest, bl
                 let mut archive = store.open_blob(blob).context("extract a layer again")?;
                 return match extraction.apply(&mut archive, &Limits::default()) {
                     Ok(_) => Ok(()),
-                    Err(error) if error.kind() == Kind::Corrupt => Err(error
-                        .context(format!("blob {} is damaged on disk: remove its image and pull it again", blob.short()))),
+                    Err(error) if error.kind() == Kind::Corrupt => Err(error.context(format!(
+                        "blob {} is damaged on disk: remove its image and pull it again",
+                        blob.short()
+                    ))),
                     Err(error) => Err(error),
                 };
             }

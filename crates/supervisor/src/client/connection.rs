@@ -82,6 +82,18 @@ impl Client {
         streams(answer)?.ok_or_else(|| Error::internal("the supervisor sent no stream"))
     }
 
+    /// Connects the container's streams to `theirs`, whose other end a client has already; whether they are a terminal's.
+    ///
+    /// # Errors
+    /// `Conflict` when it has exited.
+    pub fn attach_stream(&self, attach: Attach, theirs: BorrowedFd<'_>) -> Result<bool> {
+        self.tell(&Request::Attach(attach), &[theirs])?;
+        match self.answer()?.0 {
+            Reply::Attached { terminal, .. } => Ok(terminal),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Runs a further process; `None` where no stream was asked for.
     ///
     /// # Errors

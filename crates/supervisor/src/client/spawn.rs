@@ -103,6 +103,14 @@ impl Starting {
         self.client.attach(attach)
     }
 
+    /// Connects the container's streams, from the very first byte, to `theirs`, whose other end a client has already.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn attach_stream(&self, attach: Attach, theirs: BorrowedFd<'_>) -> Result<()> {
+        self.client.attach_stream(attach, theirs).map(|_| ())
+    }
+
     /// A connection of its own, on which a wait can begin before the container runs.
     ///
     /// # Errors

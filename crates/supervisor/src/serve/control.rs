@@ -126,7 +126,7 @@ impl Supervisor {
                 return Ok(Some((Reply::State { version: protocol::VERSION, state }, Vec::new())));
             }
             Request::Namespaces => return self.running()?.namespaces().map(Some),
-            Request::Attach(attach) => return self.attach(attach).map(Some),
+            Request::Attach(attach) => return self.attach(attach, descriptors).map(Some),
             Request::Exec(exec) => return self.exec(*exec).map(Some),
             Request::Resize { exec, height, width } => self.resize(exec.as_ref(), height, width)?,
             Request::Signal { signal, meaning } => self.signal(signal, meaning)?,
@@ -182,7 +182,7 @@ impl Supervisor {
         numbers.into_iter().for_each(|number| self.reply(number, &Reply::Stopped { immediate }, &[]));
     }
 
-    fn attach(&mut self, attach: protocol::Attach) -> Result<Answered> {
+    fn attach(&mut self, attach: protocol::Attach, descriptors: Vec<OwnedFd>) -> Result<Answered> {
         match self.phase {
             Phase::Created | Phase::Running => {}
             Phase::Waiting { .. } => {
@@ -197,9 +197,12 @@ impl Supervisor {
             return Err(Error::conflict("You cannot attach to a paused container, unpause it first"));
         }
         let number = self.next_number();
-        let stream = self.streams.attach(number, attach)?;
         let terminal = self.streams.has_terminal();
-        Ok((Reply::Attached { terminal, pid: self.state.pid }, vec![stream]))
+        let stream = match descriptors.into_iter().next() {
+            Some(ours) => self.streams.adopt(number, attach, ours).map(|()| None)?,
+            None => Some(self.streams.attach(number, attach)?),
+        };
+        Ok((Reply::Attached { terminal, pid: self.state.pid }, stream.into_iter().collect()))
     }
 
     fn resize(&mut self, exec: Option<&base::id::Id>, height: u16, width: u16) -> Result<()> {

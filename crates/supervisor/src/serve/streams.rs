@@ -94,11 +94,17 @@ impl Streams {
     /// Attaches a client; the returned socket is its end.
     pub(super) fn attach(&mut self, number: u64, attach: Attach) -> Result<OwnedFd> {
         let (ours, theirs) = sys::unix::stream_pair().context("make a stream")?;
+        self.adopt(number, attach, ours)?;
+        Ok(theirs)
+    }
+
+    /// Attaches a client that has its end already; `ours` is the other one.
+    pub(super) fn adopt(&mut self, number: u64, attach: Attach, ours: OwnedFd) -> Result<()> {
         set_nonblocking(&ours)?;
         let sends_input = attach.stdin && self.stdin != Stdin::Closed;
         let queue = VecDeque::new();
         self.clients.push(Client { number, socket: ours, attach, queue, sends_input, ending: false, gone: false });
-        Ok(theirs)
+        Ok(())
     }
 
     /// What this process's streams wait for; `name` makes a source of each end and of each client's number.

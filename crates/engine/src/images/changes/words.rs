@@ -88,7 +88,9 @@ impl<'a> Words<'a> {
     fn variable(&self, characters: &mut Peekable<Chars<'_>>) -> Result<String> {
         let is_braced = characters.next_if_eq(&'{').is_some();
         let mut name = String::new();
-        while let Some(character) = characters.next_if(|character| character.is_ascii_alphanumeric() || *character == '_') {
+        while let Some(character) =
+            characters.next_if(|character| character.is_ascii_alphanumeric() || *character == '_')
+        {
             name.push(character);
         }
         if is_braced && characters.next_if_eq(&'}').is_none() {
