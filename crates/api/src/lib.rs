@@ -6,6 +6,7 @@
 //! Handlers are synchronous functions on the engine; the asynchronous world begins and ends in [`daemon`]. Nothing here keeps state between requests.
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod client;
 mod convert;
 pub mod daemon;

@@ -41,6 +41,21 @@ impl Version {
         Ok(version)
     }
 
+    /// The newest version that an engine whose own newest is `theirs` speaks with us.
+    ///
+    /// # Errors
+    /// `Unsupported` for an engine that is too old, `Corrupt` for what is no version.
+    pub(crate) fn common(theirs: &str) -> Result<Self> {
+        let Some(minor) = theirs.strip_prefix("1.").and_then(|minor| minor.parse().ok()) else {
+            return Err(Error::corrupt(format!("it says that it speaks API version {theirs:?}, which is none")));
+        };
+        let theirs = Self { minor };
+        if theirs < MINIMUM_VERSION {
+            return Err(Error::unsupported(format!("it speaks API version {theirs}, and this berth {MINIMUM_VERSION} and newer")));
+        }
+        Ok(theirs.min(NEWEST_VERSION))
+    }
+
     /// Whether streams that carry frames are told apart by their type (1.42).
     #[must_use]
     pub fn names_multiplexed_streams(self) -> bool {
@@ -99,6 +114,13 @@ mod tests {
         assert_eq!(refused("1.52"), "client version 1.52 is too new. Maximum supported API version is 1.51");
         assert!(refused("1.12").starts_with("client version 1.12 is too old. Minimum supported API version is 1.24"));
         assert!(refused("2.0").starts_with("invalid API version"));
+    }
+
+    #[test]
+    fn the_older_of_two_is_spoken() {
+        for (theirs, expected) in [("1.41", Some("1.41")), ("1.51", Some("1.51")), ("1.60", Some("1.51")), ("1.12", None), ("2.0", None), ("", None)] {
+            assert_eq!(Version::common(theirs).ok().map(|version| version.to_string()).as_deref(), expected, "{theirs}");
+        }
     }
 
     #[test]
