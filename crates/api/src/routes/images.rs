@@ -144,6 +144,9 @@ fn credentials(header: Option<&str>) -> Result<Option<Credentials>> {
     let decoder = GeneralPurpose::new(&URL_SAFE, lenient);
     let unreadable = || Error::invalid("X-Registry-Auth is not understood: it is base64 of a JSON object");
     let bytes = decoder.decode(header.replace('+', "-").replace('/', "_")).map_err(|_| unreadable())?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(unreadable());
+    }
     let auth: Auth = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
     let mut credentials = Credentials {
         username: auth.username,
