@@ -5,6 +5,7 @@ pub mod check;
 pub mod devices;
 pub mod effective;
 pub mod files;
+pub(crate) mod process;
 pub mod resources;
 pub mod security;
 pub mod signals;

@@ -73,6 +73,12 @@ pub fn plan(ulimits: &[Ulimit], own_hard: impl Fn(Resource) -> Option<u64>) -> R
     Ok((limits, warnings))
 }
 
+/// The name of a limit, as in `nofile`.
+#[must_use]
+pub fn name(resource: Resource) -> &'static str {
+    LIMITS.iter().find(|(_, known)| *known == resource).map_or("", |(name, _)| name)
+}
+
 /// The engine's own hard limit, where it may not raise it.
 #[must_use]
 pub fn own_hard_limit(resource: Resource) -> Option<u64> {

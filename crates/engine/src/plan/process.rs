@@ -1,0 +1,131 @@
+//! What a process of a container runs with: the first one, and those that enter later.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use base::{Context, Result, file};
+use runtime::seccomp::{self, Conditions};
+use runtime::spec::{Limit, Process};
+
+use super::security::{Filter, Security};
+use super::{capabilities, effective, security, ulimits};
+use crate::Configuration;
+use crate::containers::Settings;
+use crate::layout::Layout;
+
+/// Longer profiles of system calls are none.
+const PROFILE_LIMIT_BYTES: u64 = 4 << 20;
+
+/// The process that `settings` describe, with `hostname` as it will see it.
+///
+/// # Errors
+/// `Invalid` for settings that are not understood; whatever keeps a filter of system calls from being made.
+pub(crate) fn plan(
+    settings: &Settings,
+    hostname: &str,
+    configuration: &Configuration,
+    layout: &Layout,
+) -> Result<Process> {
+    let security = security::plan(settings, configuration)?;
+    let capabilities = capabilities::plan(settings, configuration.defaults)?.bits();
+    let (limits, _) = ulimits::plan(&settings.ulimits, ulimits::own_hard_limit)?;
+    let bound = |value: u64| (value != u64::MAX).then_some(value);
+    let limit = |limit: &ulimits::Limit| Limit {
+        resource: ulimits::name(limit.resource).to_owned(),
+        soft: bound(limit.soft),
+        hard: bound(limit.hard),
+    };
+    Ok(Process {
+        arguments: effective::command_line(settings),
+        environment: effective::environment(settings, hostname),
+        working_directory: match settings.working_directory.as_str() {
+            "" => "/".to_owned(),
+            directory => directory.to_owned(),
+        },
+        user: settings.user.clone(),
+        additional_groups: settings.group_add.clone(),
+        terminal: settings.terminal,
+        console_size: settings.console_size,
+        capabilities,
+        no_new_privileges: security.no_new_privileges,
+        limits: limits.iter().map(limit).collect(),
+        oom_score_adjustment: (settings.oom_score_adj != 0).then_some(settings.oom_score_adj),
+        system_calls: filter(&security.filter, capabilities, layout)?,
+        apparmor_profile: apparmor_profile(&security),
+        selinux_label: selinux_label(&security),
+    })
+}
+
+/// The compiled filter in the cache.
+fn filter(filter: &Filter, capabilities: u64, layout: &Layout) -> Result<Option<PathBuf>> {
+    let profile = match filter {
+        Filter::Unconfined => return Ok(None),
+        Filter::Default => seccomp::DEFAULT_PROFILE.to_owned(),
+        // A container's own is given by content; the administrator's may be a file.
+        Filter::Profile(profile) if profile.trim_start().starts_with('{') => profile.clone(),
+        Filter::Profile(path) => read_profile(Path::new(path))?,
+    };
+    let cache = file::make_directories(&layout.seccomp_cache(), 0o700)?;
+    let prepared = seccomp::prepare(cache.as_fd(), &profile, &Conditions::here(capabilities)?)
+        .map_err(|error| error.context("seccomp profile"))?;
+    Ok(Some(layout.seccomp_cache().join(prepared.name)))
+}
+
+fn read_profile(path: &Path) -> Result<String> {
+    let what = || format!("seccomp profile {}", path.display());
+    let file = std::fs::File::open(path).with_context(what)?;
+    let bytes = file::read_file_bounded(file.into(), PROFILE_LIMIT_BYTES).with_context(what)?;
+    String::from_utf8(bytes).map_err(|_| base::Error::invalid(format!("{}: it is no text", what())))
+}
+
+// Without a profile a process keeps the one of its supervisor, which has none unless somebody confined the engine.
+fn apparmor_profile(security: &Security) -> Option<String> {
+    match security.apparmor.as_str() {
+        "" => None,
+        "unconfined" if !is_enabled("/sys/module/apparmor/parameters/enabled", "Y") => None,
+        profile => Some(profile.to_owned()),
+    }
+}
+
+fn selinux_label(security: &Security) -> Option<String> {
+    if security.labels.is_empty() || security.label_disabled || !Path::new("/sys/fs/selinux/enforce").exists() {
+        return None;
+    }
+    let part = |key: &str, default: &str| {
+        let given = security.labels.iter().rev().find(|(own, _)| own == key);
+        given.map_or(default, |(_, value)| value).to_owned()
+    };
+    Some(format!(
+        "{}:{}:{}:{}",
+        part("user", "system_u"),
+        part("role", "system_r"),
+        part("type", "container_t"),
+        part("level", "s0")
+    ))
+}
+
+fn is_enabled(path: &str, value: &str) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_container() {
+        let root = std::env::temp_dir().join(format!("engine-process-{}", std::process::id()));
+        let layout = Layout::new(&root, &root.join("run"));
+        let settings =
+            Settings { command: Some(vec!["sh".to_owned()]), user: "www".to_owned(), ..Settings::default() };
+        let process = plan(&settings, "web", &Configuration::default(), &layout).unwrap();
+        assert_eq!((process.arguments[0].as_str(), process.user.as_str()), ("sh", "www"));
+        assert_eq!(process.working_directory, "/");
+        assert!(process.environment.contains(&"HOSTNAME=web".to_owned()));
+        assert!(process.limits.iter().any(|limit| limit.resource == "nofile" && limit.soft == Some(1024)));
+        assert!(process.system_calls.unwrap().starts_with(root.join("run/seccomp")));
+        let open = Settings { security_options: vec!["seccomp=unconfined".to_owned()], ..settings };
+        assert_eq!(plan(&open, "web", &Configuration::default(), &layout).unwrap().system_calls, None);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}
