@@ -173,11 +173,16 @@ mod tests {
     use super::*;
 
     const PULL: &str = concat!(
-        r#"{"status":"Pulling from library/alpine","id":"3.20"}"#, "\n",
-        r#"{"status":"Pulling fs layer","progressDetail":{},"id":"aaaa"}"#, "\r\n",
-        r#"{"status":"Downloading","progressDetail":{"current":50,"total":100},"progress":"[=>]","id":"aaaa"}"#, "\n",
-        r#"{"status":"Pull complete","progressDetail":{},"id":"aaaa"}"#, "\n",
-        r#"{"status":"Digest: sha256:1"}"#, "\n",
+        r#"{"status":"Pulling from library/alpine","id":"3.20"}"#,
+        "\n",
+        r#"{"status":"Pulling fs layer","progressDetail":{},"id":"aaaa"}"#,
+        "\r\n",
+        r#"{"status":"Downloading","progressDetail":{"current":50,"total":100},"progress":"[=>]","id":"aaaa"}"#,
+        "\n",
+        r#"{"status":"Pull complete","progressDetail":{},"id":"aaaa"}"#,
+        "\n",
+        r#"{"status":"Digest: sha256:1"}"#,
+        "\n",
     );
 
     fn shown(stream: &str, display: Display) -> Result<String, Failure> {
@@ -191,7 +196,8 @@ mod tests {
 
     #[test]
     fn plain_lines_leave_out_the_counting() {
-        let expected = "3.20: Pulling from library/alpine\naaaa: Pulling fs layer\naaaa: Pull complete\nDigest: sha256:1\n";
+        let expected =
+            "3.20: Pulling from library/alpine\naaaa: Pulling fs layer\naaaa: Pull complete\nDigest: sha256:1\n";
         assert_eq!(shown(PULL, Display::Lines).unwrap(), expected);
         assert_eq!(shown(PULL, Display::Quiet).unwrap(), "");
     }
@@ -207,8 +213,11 @@ mod tests {
 
     #[test]
     fn an_error_ends_it() {
-        let stream = format!("{PULL}{}\n", r#"{"errorDetail":{"message":"no such manifest"},"error":"no such manifest"}"#);
-        assert!(matches!(shown(&stream, Display::Lines), Err(Failure::Error(error)) if error.to_string() == "no such manifest"));
+        let stream =
+            format!("{PULL}{}\n", r#"{"errorDetail":{"message":"no such manifest"},"error":"no such manifest"}"#);
+        assert!(
+            matches!(shown(&stream, Display::Lines), Err(Failure::Error(error)) if error.to_string() == "no such manifest")
+        );
         assert!(shown("not json\n", Display::Lines).is_err());
     }
 }

@@ -118,8 +118,11 @@ pub(crate) fn write_stdout(text: &str) -> Result<(), Failure> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
-        Err(error) => Err(Failure::Error(Err::<(), _>(error).context("write to standard output").err().unwrap_or_else(
-            || Error::internal("write to standard output"),
-        ))),
+        Err(error) => Err(Failure::Error(
+            Err::<(), _>(error)
+                .context("write to standard output")
+                .err()
+                .unwrap_or_else(|| Error::internal("write to standard output")),
+        )),
     }
 }

@@ -7,9 +7,13 @@ const MAP: Kind = Kind::List("map");
 /// What both take.
 pub(crate) static CREATE: &[Flag] = &[
     Flag::list("add-host", "Add a custom host-to-IP mapping (host:ip)"),
-    Flag::text("annotation", "Add an annotation to the container (passed through to the OCI runtime)").kind(MAP).refused(),
+    Flag::text("annotation", "Add an annotation to the container (passed through to the OCI runtime)")
+        .kind(MAP)
+        .refused(),
     Flag::list("attach", "Attach to STDIN, STDOUT or STDERR").short('a'),
-    Flag::integer("blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable").kind(Kind::Unsigned).refused(),
+    Flag::integer("blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable")
+        .kind(Kind::Unsigned)
+        .refused(),
     Flag::list("blkio-weight-device", "Block IO weight (relative device weight)").refused(),
     Flag::list("cap-add", "Add Linux capabilities"),
     Flag::list("cap-drop", "Drop Linux capabilities"),
@@ -41,12 +45,15 @@ pub(crate) static CREATE: &[Flag] = &[
     Flag::list("env", "Set environment variables").short('e'),
     Flag::list("env-file", "Read in a file of environment variables"),
     Flag::list("expose", "Expose a port or a range of ports").refused(),
-    Flag::text("gpus", "GPU devices to add to the container ('all' to pass all GPUs)").kind(Kind::List("gpu-request")).refused(),
+    Flag::text("gpus", "GPU devices to add to the container ('all' to pass all GPUs)")
+        .kind(Kind::List("gpu-request"))
+        .refused(),
     Flag::list("group-add", "Add additional groups to join"),
     Flag::text("health-cmd", "Command to run to check health").refused(),
     Flag::duration("health-interval", "Time between running the check (ms|s|m|h)").refused(),
     Flag::integer("health-retries", "Consecutive failures needed to report unhealthy").refused(),
-    Flag::duration("health-start-interval", "Time between running the check during the start period (ms|s|m|h)").refused(),
+    Flag::duration("health-start-interval", "Time between running the check during the start period (ms|s|m|h)")
+        .refused(),
     Flag::duration(
         "health-start-period",
         "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)",
@@ -57,7 +64,9 @@ pub(crate) static CREATE: &[Flag] = &[
     Flag::switch("init", "Run an init inside the container that forwards signals and reaps processes"),
     Flag::switch("interactive", "Keep STDIN open even if not attached").short('i'),
     Flag::bytes("io-maxbandwidth", "Maximum IO bandwidth limit for the system drive (Windows only)").refused(),
-    Flag::integer("io-maxiops", "Maximum IOps limit for the system drive (Windows only)").kind(Kind::Unsigned).refused(),
+    Flag::integer("io-maxiops", "Maximum IOps limit for the system drive (Windows only)")
+        .kind(Kind::Unsigned)
+        .refused(),
     Flag::text("ip", "IPv4 address (e.g., 172.30.100.104)").refused(),
     Flag::text("ip6", "IPv6 address (e.g., 2001:db8::33)").refused(),
     Flag::text("ipc", "IPC mode to use"),
@@ -72,7 +81,8 @@ pub(crate) static CREATE: &[Flag] = &[
     Flag::text("mac-address", "Container MAC address (e.g., 92:d0:c6:0a:29:33)").refused(),
     Flag::bytes("memory", "Memory limit").short('m'),
     Flag::bytes("memory-reservation", "Memory soft limit"),
-    Flag::bytes("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap").kind(Kind::BytesOrUnlimited),
+    Flag::bytes("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
+        .kind(Kind::BytesOrUnlimited),
     Flag::integer("memory-swappiness", "Tune container memory swappiness (0 to 100)").default("-1").refused(),
     Flag::text("mount", "Attach a filesystem mount to the container").kind(Kind::List("mount")),
     Flag::text("name", "Assign a name to the container"),

@@ -5,8 +5,22 @@ use base::{Error, Result};
 
 /// The names that `--ulimit` takes, as the kernel calls them without `RLIMIT_`.
 const ULIMITS: &[&str] = &[
-    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-    "rttime", "sigpending", "stack",
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
 ];
 
 /// Parses `nofile=1024` or `nofile=1024:2048`; `-1` is no limit.
@@ -94,7 +108,11 @@ pub(crate) fn device_rule(text: &str) -> Result<String> {
 /// # Errors
 /// `Invalid` for more than nine decimals and what does not fit.
 pub(crate) fn nano_cpus(text: &str) -> Result<i64> {
-    let wrong = || Error::invalid(format!("invalid argument {text:?} for \"--cpus\" flag: failed to parse {text} as a rational number"));
+    let wrong = || {
+        Error::invalid(format!(
+            "invalid argument {text:?} for \"--cpus\" flag: failed to parse {text} as a rational number"
+        ))
+    };
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|letter| letter.is_ascii_digit());
     if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
@@ -152,7 +170,15 @@ mod tests {
             });
             assert_eq!(parsed, expected, "{text}");
         }
-        for (rule, good) in [("c 1:3 rwm", true), ("a *:* r", true), ("b 8:* w", true), ("c 1 rwm", false), ("x 1:3 r", false), ("c 1:3 rwx", false), ("c  1:3 r", false)] {
+        for (rule, good) in [
+            ("c 1:3 rwm", true),
+            ("a *:* r", true),
+            ("b 8:* w", true),
+            ("c 1 rwm", false),
+            ("x 1:3 r", false),
+            ("c 1:3 rwx", false),
+            ("c  1:3 r", false),
+        ] {
             assert_eq!(device_rule(rule).is_ok(), good, "{rule}");
         }
     }

@@ -55,7 +55,9 @@ fn absolute(source: &str, directory: &Path) -> Result<String> {
             other => path.push(other),
         }
     }
-    path.into_os_string().into_string().map_err(|_| Error::invalid(format!("{source}: the working directory is not UTF-8")))
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| Error::invalid(format!("{source}: the working directory is not UTF-8")))
 }
 
 /// Parses one `--mount`; a relative source of a bind is below `directory`.
@@ -225,9 +227,13 @@ impl Parsed {
         }
         if self.forces_read_only {
             let propagation = self.bind.as_ref().map_or("", |bind| bind.propagation.as_str());
-            for (holds, wanted) in [(self.read_only, "readonly"), (propagation == "rprivate", "bind-propagation=rprivate")] {
+            for (holds, wanted) in
+                [(self.read_only, "readonly"), (propagation == "rprivate", "bind-propagation=rprivate")]
+            {
                 if !holds {
-                    return Err(format!("option 'bind-recursive=readonly' requires '{wanted}' to be specified in conjunction"));
+                    return Err(format!(
+                        "option 'bind-recursive=readonly' requires '{wanted}' to be specified in conjunction"
+                    ));
                 }
             }
         }

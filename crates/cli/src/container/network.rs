@@ -33,7 +33,8 @@ pub(crate) fn network(values: &[&str]) -> Result<String> {
 /// # Errors
 /// `Invalid` for anything else.
 pub(crate) fn extra_host(text: &str) -> Result<String> {
-    let separator = text.find(['=', ':']).ok_or_else(|| Error::invalid(format!("bad format for add-host: {text:?}")))?;
+    let separator =
+        text.find(['=', ':']).ok_or_else(|| Error::invalid(format!("bad format for add-host: {text:?}")))?;
     let (name, address) = (&text[..separator], &text[separator + 1..]);
     if name.is_empty() {
         return Err(Error::invalid(format!("bad format for add-host: {text:?}")));
@@ -63,7 +64,9 @@ pub(crate) fn name_server(text: &str) -> Result<String> {
 pub(crate) fn search_domain(text: &str) -> Result<String> {
     let domain = text.trim();
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-_".contains(&letter))
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-_".contains(&letter))
     };
     if domain == "." || (domain.len() <= 255 && domain.trim_end_matches('.').split('.').all(label)) {
         return Ok(domain.to_owned());

@@ -123,7 +123,11 @@ fn host(matches: &Matches, place: &Place<'_>) -> Result<HostConfig> {
         restart_policy: restart(matches)?,
         auto_remove: matches.is("rm"),
         volumes_from: owned("volumes-from"),
-        mounts: matches.list("mount").into_iter().map(|text| mounts::mount(text, place.directory)).collect::<Result<_>>()?,
+        mounts: matches
+            .list("mount")
+            .into_iter()
+            .map(|text| mounts::mount(text, place.directory))
+            .collect::<Result<_>>()?,
         tmpfs: mounts::tmpfs(&matches.list("tmpfs")),
         cap_add: owned("cap-add"),
         cap_drop: owned("cap-drop"),
@@ -201,9 +205,9 @@ fn restart(matches: &Matches) -> Result<RestartPolicy> {
     }
     let count = count
         .map(|count| {
-            count.parse::<i64>().map_err(|_| {
-                Error::invalid("invalid restart policy format: maximum retry count must be an integer")
-            })
+            count
+                .parse::<i64>()
+                .map_err(|_| Error::invalid("invalid restart policy format: maximum retry count must be an integer"))
         })
         .transpose()?;
     let name = if name.is_empty() { "no" } else { name };

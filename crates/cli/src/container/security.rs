@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn options() {
-        let security = parse(&["no-new-privileges", "seccomp=unconfined", "label:disable", "systempaths=unconfined"]).unwrap();
+        let security =
+            parse(&["no-new-privileges", "seccomp=unconfined", "label:disable", "systempaths=unconfined"]).unwrap();
         assert_eq!(security.options, ["no-new-privileges", "seccomp=unconfined", "label:disable"]);
         assert!(security.unconfined_paths);
         for value in ["", "nonsense", "nonsense=1", "seccomp=/nonexistent", "systempaths=some"] {

@@ -122,10 +122,7 @@ mod tests {
         ] {
             assert_eq!(environment(&[], given, &lookup).unwrap(), expected);
         }
-        assert_eq!(
-            environment(&[], &["=x"], &lookup).unwrap_err().to_string(),
-            "invalid environment variable: =x"
-        );
+        assert_eq!(environment(&[], &["=x"], &lookup).unwrap_err().to_string(), "invalid environment variable: =x");
     }
 
     #[test]

@@ -80,7 +80,10 @@ fn read_bounded(child: &mut Child) -> Option<String> {
 
 fn find(program: &str, path: Option<&OsStr>) -> Option<PathBuf> {
     let folders = std::env::split_paths(path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin")));
-    folders.filter(|folder| folder.is_absolute()).map(|folder| Path::new(&folder).join(program)).find(|file| file.is_file())
+    folders
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| Path::new(&folder).join(program))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]
@@ -89,7 +92,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn with_helper(script: &str, test: impl FnOnce(&OsStr)) {
-        let folder = std::env::temp_dir().join(format!("berth-credential-helper-{}", base::id::Id::random().short()));
+        let folder =
+            std::env::temp_dir().join(format!("berth-credential-helper-{}", base::id::Id::random().unwrap().short()));
         std::fs::create_dir(&folder).unwrap();
         let file = folder.join("docker-credential-test");
         std::fs::write(&file, format!("#!/bin/sh\nread server\n{script}\n")).unwrap();

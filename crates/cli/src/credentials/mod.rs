@@ -148,7 +148,8 @@ fn from_entry(key: &str, entry: &AuthEntry) -> Result<Option<Credentials>> {
         server_address: key.to_owned(),
     };
     if !entry.auth.is_empty() {
-        let wrong = || Error::invalid(format!("the credentials of {key} in config.json are not base64 of user:password"));
+        let wrong =
+            || Error::invalid(format!("the credentials of {key} in config.json are not base64 of user:password"));
         let bytes = base64::decode(&entry.auth).ok_or_else(wrong)?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         let (username, password) = text.split_once(':').ok_or_else(wrong)?;
@@ -185,9 +186,9 @@ mod tests {
             ("quay.io", None),
         ] {
             let found = configuration.credentials(registry, None).unwrap();
-            let found = found.as_ref().map(|found| {
-                (found.username.as_str(), found.password.as_str(), found.identity_token.as_str())
-            });
+            let found = found
+                .as_ref()
+                .map(|found| (found.username.as_str(), found.password.as_str(), found.identity_token.as_str()));
             assert_eq!(found, expected, "{registry}");
         }
     }
@@ -197,7 +198,10 @@ mod tests {
         let configuration = configuration(r#"{"auths":{"a.io":{"auth":"%%%"},"b.io":{"auth":"bm9jb2xvbg=="}}}"#);
         for registry in ["a.io", "b.io"] {
             let message = configuration.credentials(registry, None).unwrap_err().to_string();
-            assert_eq!(message, format!("the credentials of {registry} in config.json are not base64 of user:password"));
+            assert_eq!(
+                message,
+                format!("the credentials of {registry} in config.json are not base64 of user:password")
+            );
         }
     }
 

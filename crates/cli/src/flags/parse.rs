@@ -310,9 +310,11 @@ mod tests {
 
     #[test]
     fn what_berth_lacks_is_said() {
-        for (line, message) in
-            [("--gpus", "not supported: --gpus"), ("--runtime x --gpus", "not supported: --gpus"), ("--runtime=x", "not supported: --runtime")]
-        {
+        for (line, message) in [
+            ("--gpus", "not supported: --gpus"),
+            ("--runtime x --gpus", "not supported: --gpus"),
+            ("--runtime=x", "not supported: --runtime"),
+        ] {
             assert_eq!(ok(Order::First, line).refuse_unsupported().unwrap_err().to_string(), message);
         }
         assert!(ok(Order::First, "--gpus=false -i").refuse_unsupported().is_ok());

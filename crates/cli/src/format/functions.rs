@@ -68,9 +68,7 @@ fn json(arguments: &[Value]) -> Result<Value, FuncError> {
 fn join(arguments: &[Value]) -> Result<Value, FuncError> {
     let separator = text("join", arguments, 1)?;
     match argument("join", arguments, 0)? {
-        Value::Array(items) => {
-            Ok(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&separator).into())
-        }
+        Value::Array(items) => Ok(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&separator).into()),
         Value::NoValue | Value::Nil => Ok("".into()),
         other => Err(FuncError::Generic(format!("join: expected a list, got {other}"))),
     }

@@ -131,8 +131,14 @@ mod tests {
         for (format, expected) in [
             (None, "CONTAINER ID   NAMES\n0123456789ab   web\nab             a_longer_name\n"),
             (Some("table"), "CONTAINER ID   NAMES\n0123456789ab   web\nab             a_longer_name\n"),
-            (Some("table {{.Names}}\\t{{lower .ID}}"), "NAMES           CONTAINER ID\nweb             0123456789ab\na_longer_name   ab\n"),
-            (Some("table {{.Label \"a.x-y\"}}\t{{.ID}}"), "x y       CONTAINER ID\n1         0123456789ab\n          ab\n"),
+            (
+                Some("table {{.Names}}\\t{{lower .ID}}"),
+                "NAMES           CONTAINER ID\nweb             0123456789ab\na_longer_name   ab\n",
+            ),
+            (
+                Some("table {{.Label \"a.x-y\"}}\t{{.ID}}"),
+                "x y       CONTAINER ID\n1         0123456789ab\n          ab\n",
+            ),
             (Some("{{.ID}}:{{.Label \"b\"}}"), "0123456789ab:2\nab:\n"),
             (
                 Some("json"),

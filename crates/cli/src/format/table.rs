@@ -44,7 +44,10 @@ mod tests {
         for (text, expected) in [
             ("", ""),
             ("a\tb\n", "a         b\n"),
-            ("CONTAINER ID\tIMAGE\tNAMES\n0123\talpine\tweb\n", "CONTAINER ID   IMAGE     NAMES\n0123           alpine    web\n"),
+            (
+                "CONTAINER ID\tIMAGE\tNAMES\n0123\talpine\tweb\n",
+                "CONTAINER ID   IMAGE     NAMES\n0123           alpine    web\n",
+            ),
             // A wide character counts as one, as it does in Go.
             ("ü\tx\nabcdefghij\ty", "ü            x\nabcdefghij   y"),
             // A line without tabs ends the block.

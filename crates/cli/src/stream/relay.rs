@@ -145,7 +145,8 @@ impl<'a> Relay<'a> {
             Some((Channel::Error, _)) => wanted.push((Source::Output, standard_error.as_fd(), PollFlags::OUT)),
             None => {}
         }
-        let mut fds: Vec<PollFd<'_>> = wanted.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        let mut fds: Vec<PollFd<'_>> =
+            wanted.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
         match poll(&mut fds, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("wait for the container's stream"),

@@ -74,9 +74,8 @@ pub(super) fn rule(arguments: &[Argument], action: Action) -> Vec<Instruction> {
 fn condition(argument: &Argument) -> Vec<Step> {
     let low = ARGUMENTS + ARGUMENT_SIZE * u32::from(argument.index);
     let load = |offset| Step(instruction(LOAD, offset), None);
-    let compare = |code, operand, when_true, when_false| {
-        Step(instruction(code, operand), Some((when_true, when_false)))
-    };
+    let compare =
+        |code, operand, when_true, when_false| Step(instruction(code, operand), Some((when_true, when_false)));
     let (high_value, low_value) = ((argument.value >> 32) as u32, argument.value as u32);
     let (next, held, missed) = (To::Next, To::Held, To::Missed);
     let equal = || {

@@ -67,7 +67,9 @@ impl Conditions {
     /// [`Kind::Unsupported`](base::Kind::Unsupported) on a machine whose system calls are not known here.
     pub fn here(capabilities: u64) -> Result<Self> {
         let architecture = Architecture::native().ok_or_else(|| {
-            Error::unsupported("system calls cannot be filtered on this architecture: use --security-opt seccomp=unconfined")
+            Error::unsupported(
+                "system calls cannot be filtered on this architecture: use --security-opt seccomp=unconfined",
+            )
         })?;
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         Ok(Self { architecture, kernel: version(&release), capabilities })

@@ -327,7 +327,8 @@ impl DocumentRestriction {
         let (capabilities, architectures) = (found.caps.unwrap_or_default(), found.arches.unwrap_or_default());
         bound("a list", capabilities.len().max(architectures.len()), 64)?;
         let kernel = found.min_kernel.map(|text| {
-            let version = text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+            let version =
+                text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
             version.ok_or_else(|| Error::invalid(format!("minKernel {text:?} is not written like 4.8")))
         });
         Ok(Restriction { capabilities, architectures, kernel: kernel.transpose()? })
