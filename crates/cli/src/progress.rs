@@ -158,7 +158,7 @@ fn describe(message: &Message, columns: usize) -> String {
         return format!("{}  {}", message.status, size(done));
     }
     let numbers = format!("{:>8}/{}", size(done.min(all)), size(all));
-    let width = columns.saturating_sub(message.status.len() + numbers.len() + 6).min(50);
+    let width = columns.saturating_sub(message.status.len() + numbers.len() + 5).min(50);
     if width < 5 {
         return format!("{} {numbers}", message.status);
     }

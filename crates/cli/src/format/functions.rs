@@ -9,6 +9,7 @@ pub(crate) fn register(template: &mut Template) {
     const ALL: &[(&str, Func)] = &[
         ("join", join),
         ("json", json),
+        (super::list::LABEL, super::list::label_of),
         ("lower", lower),
         ("pad", pad),
         ("split", split),
@@ -27,6 +28,7 @@ pub(crate) fn register_for_headers(template: &mut Template) {
     const ALL: &[(&str, Func)] = &[
         ("join", same),
         ("json", same),
+        (super::list::LABEL, super::list::header_of_label),
         ("lower", same),
         ("pad", pad),
         ("split", same),

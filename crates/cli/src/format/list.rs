@@ -25,7 +25,7 @@ impl Row {
             labels.map(|(key, value)| (key.to_owned(), Value::from(value))).collect();
         labels.sort_by(|left, right| left.0.cmp(&right.0));
         let line = labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
-        let mut row = self.with("Labels", line).with("Label", Value::from(label_of as gtmpl_ng::Func));
+        let mut row = self.with("Labels", line);
         row.0.insert(LABELS.to_owned(), Value::Map(labels.into_iter().collect()));
         row
     }
@@ -34,7 +34,30 @@ impl Row {
 /// Where the method `.Label` finds the labels; no template can name it.
 const LABELS: &str = "\u{0}labels";
 
-fn label_of(arguments: &[Value]) -> Result<Value, FuncError> {
+/// The function that stands for the method `.Label`: the template library calls functions with arguments, but no methods.
+pub(super) const LABEL: &str = "berthLabel";
+
+/// The template with its calls of `.Label "a"` as calls of the function.
+fn without_methods(template: &str) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once(".Label ") {
+        text.push_str(before);
+        let is_method = !before.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | '$' | ')'));
+        let inside = text.rfind("{{").is_some_and(|open| text.rfind("}}").is_none_or(|close| close < open));
+        if is_method && inside {
+            text.push_str(LABEL);
+            text.push_str(" . ");
+        } else {
+            text.push_str(".Label ");
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+pub(super) fn label_of(arguments: &[Value]) -> Result<Value, FuncError> {
     let (Some(Value::Object(row)), Some(Value::String(name))) = (arguments.first(), arguments.get(1)) else {
         return Err(FuncError::ExactlyXArgs("Label".to_owned(), 1));
     };
@@ -45,7 +68,7 @@ fn label_of(arguments: &[Value]) -> Result<Value, FuncError> {
 }
 
 /// The header above `.Label "com.example.part-of"`: its last part in words.
-fn header_of_label(arguments: &[Value]) -> Result<Value, FuncError> {
+pub(super) fn header_of_label(arguments: &[Value]) -> Result<Value, FuncError> {
     let name = arguments.get(1).map(ToString::to_string).unwrap_or_default();
     Ok(name.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ").into())
 }
@@ -78,6 +101,7 @@ impl Listing {
             None if format == "json" => ("{{json .}}".to_owned(), false),
             None => (unescape(format), false),
         };
+        let template = without_methods(&template);
         let item = Format::parse(&template, Line::Item)?;
         let mut text = String::new();
         if is_table {
@@ -95,10 +119,7 @@ impl Listing {
     }
 
     fn header_row(&self) -> HashMap<String, Value> {
-        let mut row: HashMap<String, Value> =
-            self.headers.iter().map(|(field, header)| ((*field).to_owned(), Value::from(*header))).collect();
-        row.insert("Label".to_owned(), Value::from(header_of_label as gtmpl_ng::Func));
-        row
+        self.headers.iter().map(|(field, header)| ((*field).to_owned(), Value::from(*header))).collect()
     }
 }
 
@@ -148,6 +169,18 @@ mod tests {
             assert_eq!(LISTING.render(format, rows()).unwrap(), expected, "{format:?}");
         }
         assert_eq!(LISTING.render(None, vec![]).unwrap(), "CONTAINER ID   NAMES\n");
+    }
+
+    #[test]
+    fn the_method_is_only_replaced_where_it_is_one() {
+        for (template, expected) in [
+            ("{{.Label \"a\"}}", "{{berthLabel . \"a\"}}"),
+            ("{{if (.Label \"a\")}}x{{end}}", "{{if (berthLabel . \"a\")}}x{{end}}"),
+            ("a.Label {{.X.Label \"a\"}} .Label x", "a.Label {{.X.Label \"a\"}} .Label x"),
+            ("{{.Labels}} {{.Label}}", "{{.Labels}} {{.Label}}"),
+        ] {
+            assert_eq!(without_methods(template), expected);
+        }
     }
 
     #[test]
