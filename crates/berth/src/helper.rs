@@ -3,6 +3,7 @@
 //! Supervisors call these with the path, the roots and the words of the time when they were started: words are only ever added here.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ impl Call {
         match self.open().and_then(|engine| self.ask(&engine)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("berth: {error}");
+                let _ = writeln!(std::io::stderr(), "berth: {error}");
                 ExitCode::FAILURE
             }
         }

@@ -11,6 +11,7 @@ mod open;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use base::{Context, Result};
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     match command_line(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("berth: {error}");
+            let _ = writeln!(std::io::stderr(), "berth: {error}");
             ExitCode::from(USAGE)
         }
     }

@@ -1,7 +1,12 @@
 //! Serves the API on sockets until a signal ends it.
 
-use base::Result;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use api::daemon::{Failures, Options};
+use base::{Context, Result, file};
 use cli::{Globals, LogLevel};
+use engine::Engine;
 
 use crate::open;
 
@@ -13,20 +18,24 @@ const SOCKET: &str = "berth.sock";
 /// # Errors
 /// What opening the engine fails with, and a socket that cannot be listened on.
 pub(crate) fn daemon(globals: &Globals, hosts: &[String]) -> Result<()> {
-    let engine = open::engine(globals)?;
+    let settings = open::options(globals)?;
+    let runroot = settings.runroot.clone();
+    let engine = Engine::open(settings)?;
     let configuration = engine.configuration();
-    let mut hosts = hosts.to_vec();
+    let mut hosts = if hosts.is_empty() { configuration.hosts.clone() } else { hosts.to_vec() };
     if hosts.is_empty() {
-        hosts.clone_from(&configuration.hosts);
+        let_through(&runroot)?;
+        hosts.push(format!("unix://{}", runroot.join(SOCKET).display()));
     }
-    if hosts.is_empty() {
-        hosts.push(format!("unix://{}", open::options(globals)?.runroot.join(SOCKET).display()));
-    }
-    let group = configuration.group.clone();
-    let failures = if globals.log_level == LogLevel::Debug || configuration.debug {
-        api::daemon::Failures::Said
-    } else {
-        api::daemon::Failures::Quiet
-    };
-    api::daemon::serve(&engine, &api::daemon::Options { hosts, group, failures })
+    let wordy = globals.log_level == LogLevel::Debug || configuration.debug;
+    let failures = if wordy { Failures::Said } else { Failures::Quiet };
+    api::daemon::serve(&engine, &Options { hosts, group: configuration.group.clone(), failures, ..Options::default() })
+}
+
+/// Lets members of the socket's group through the run root to the socket, without letting them list what else is there.
+fn let_through(runroot: &Path) -> Result<()> {
+    file::make_directories(runroot, 0o711)?;
+    let what = || format!("let the socket's group through {}", runroot.display());
+    let mode = std::fs::metadata(runroot).with_context(what)?.permissions().mode();
+    std::fs::set_permissions(runroot, PermissionsExt::from_mode(mode | 0o011)).with_context(what)
 }

@@ -3,6 +3,7 @@
 mod boot;
 mod disk_usage;
 mod info;
+mod reap;
 mod version;
 
 pub use boot::{Booted, Shutdown};
