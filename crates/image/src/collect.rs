@@ -53,7 +53,9 @@ impl Exclusive<'_> {
         for record in store.records()? {
             reached.blobs.extend(record.target.indexes.iter().map(|index| index.digest.clone()));
             reached.blobs.insert(record.target.config.clone());
-            reached.manifest(store, &record.target.manifest.digest)?;
+            reached.manifest(store, &record.target.manifest.digest).map_err(|error| {
+                error.context(format!("image {}: remove it by this id", record.target.config.short()))
+            })?;
         }
         for manifest in &in_use.manifests {
             reached.manifest(store, manifest)?;

@@ -103,6 +103,20 @@ impl Layers {
         Ok(missing)
     }
 
+    /// The directories of those layers of `chain` that are there, topmost first, for people: without seams, and nothing is made.
+    ///
+    /// # Errors
+    /// When a marker cannot be read.
+    pub fn paths(&self, chain: &[Digest]) -> Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for content in chain.iter().rev() {
+            if self.marker(content)?.is_some() {
+                paths.push(self.tree_path(content));
+            }
+        }
+        Ok(paths)
+    }
+
     /// Begins to extract a layer, or finds that it is there or that somebody else is at it.
     ///
     /// # Errors

@@ -234,7 +234,8 @@ fn not_running(container: &Container) -> Error {
     Error::new(Kind::Conflict, format!("container {} is not running", container.id))
 }
 
-fn is_supervised(container: &Container) -> Result<bool> {
+/// Whether a supervisor stands behind it: it runs, or will without anybody asking.
+pub(crate) fn is_supervised(container: &Container) -> Result<bool> {
     Ok(matches!(state::observe(container.directory.as_fd())?, Observed::Supervised(_)))
 }
 

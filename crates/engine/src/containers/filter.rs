@@ -60,6 +60,22 @@ impl Filter {
             && !self.get("label!").iter().any(|unwanted| has_label(labels, unwanted))
     }
 
+    /// The value of a key that is true or false; `None` where it is not given.
+    ///
+    /// # Errors
+    /// `Invalid` for several values or another one.
+    pub fn truth(&self, key: &str) -> Result<Option<bool>> {
+        match self.get(key) {
+            [] => Ok(None),
+            [one] => match one.to_ascii_lowercase().as_str() {
+                "1" | "t" | "true" => Ok(Some(true)),
+                "0" | "f" | "false" => Ok(Some(false)),
+                _ => Err(Error::invalid(format!("invalid filter '{key}={one}'"))),
+            },
+            _ => Err(Error::invalid(format!("invalid filter '{key}': more than one value"))),
+        }
+    }
+
     /// The point in time that `until` names: RFC 3339, seconds since the epoch, or a duration before now.
     ///
     /// # Errors

@@ -190,7 +190,7 @@ impl Engine {
     fn storage(&self, container: &Container) -> BTreeMap<String, String> {
         let directory = self.root.layout.container(&container.id);
         let text = |path: PathBuf| path.display().to_string();
-        let lower = self.lower_directories(&container.record.image.layers).unwrap_or_default();
+        let lower = self.shown_directories(&container.record.image.layers).unwrap_or_default();
         let lower: Vec<String> = lower.into_iter().map(text).collect();
         [
             ("LowerDir", lower.join(":")),

@@ -191,7 +191,7 @@ impl Wait {
         if is_over {
             self.source = Source::Over(exit);
         } else if is_new {
-            self.exit = Some(exit);
+            self.exit.get_or_insert(exit);
         }
         Ok(())
     }
@@ -208,6 +208,7 @@ impl Wait {
             return Ok(());
         }
         self.before = Before { is_supervised: true, state: state.cloned() };
+        self.exit = None;
         // It may have ended in between, or refuse one client more: the files tell.
         if let Some(client) = Client::connect(self.container.directory())? {
             match client.wait(self.condition.into()) {

@@ -1,7 +1,12 @@
 //! How much room everything takes.
 
-use base::Result;
+use std::collections::BTreeMap;
 
+use base::Result;
+use base::digest::Digest;
+
+use crate::caller::Operation;
+use crate::containers::{is_supervised, size};
 use crate::{Caller, Engine};
 
 /// Room of one kind of thing.
@@ -28,13 +33,69 @@ pub struct DiskUsage {
     pub volumes: UsageOf,
 }
 
+impl UsageOf {
+    fn add(&mut self, bytes: u64, is_active: bool) {
+        self.count += 1;
+        self.bytes += bytes;
+        if is_active {
+            self.active += 1;
+        } else {
+            self.reclaimable_bytes += bytes;
+        }
+    }
+}
+
 impl Engine {
     /// Counts how much room everything takes, which walks all files.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub fn disk_usage(&self, caller: &Caller) -> Result<DiskUsage> {
-        let _ = caller;
-        todo!()
+        caller.permit(Operation::Read, "count the disk usage")?;
+        Ok(DiskUsage {
+            images: self.usage_of_images()?,
+            containers: self.usage_of_containers()?,
+            volumes: self.usage_of_volumes()?,
+        })
+    }
+
+    /// Blobs and extracted files, what several images share counted once.
+    fn usage_of_images(&self) -> Result<UsageOf> {
+        let in_use: Vec<Digest> = self.images_of_containers()?.into_iter().map(|image| image.id).collect();
+        let mut usage = UsageOf::default();
+        // What each thing takes, and whether a container needs it.
+        let mut things: BTreeMap<(Digest, &str), (u64, bool)> = BTreeMap::new();
+        for image in self.image_store()?.list()? {
+            let is_active = in_use.contains(&image.id);
+            usage.count += 1;
+            usage.active += u64::from(is_active);
+            for (thing, bytes) in self.parts_of_image(&image)? {
+                things.entry(thing).or_insert((bytes, false)).1 |= is_active;
+            }
+        }
+        for (bytes, is_active) in things.into_values() {
+            usage.bytes += bytes;
+            usage.reclaimable_bytes += if is_active { 0 } else { bytes };
+        }
+        Ok(usage)
+    }
+
+    fn usage_of_containers(&self) -> Result<UsageOf> {
+        let mut usage = UsageOf::default();
+        for id in self.root.container_ids()? {
+            let Some(container) = self.root.load(&id)? else { continue };
+            let bytes = size::of_directory(self.root.containers(), id.as_str())?;
+            usage.add(bytes, is_supervised(&container)?);
+        }
+        Ok(usage)
+    }
+
+    fn usage_of_volumes(&self) -> Result<UsageOf> {
+        let users = self.volumes_in_use()?;
+        let mut usage = UsageOf::default();
+        for volume in self.all_volumes()? {
+            usage.add(self.volume_bytes(&volume.name)?, users.contains_key(&volume.name));
+        }
+        Ok(usage)
     }
 }

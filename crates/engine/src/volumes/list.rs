@@ -19,7 +19,7 @@ impl Engine {
     pub fn list_volumes(&self, caller: &Caller, filter: &Filter) -> Result<Vec<VolumeRecord>> {
         caller.permit(Operation::Read, "list volumes")?;
         filter.check_keys(KEYS)?;
-        let dangling = truth(filter, "dangling")?;
+        let dangling = filter.truth("dangling")?;
         let names = patterns(filter.get("name"))?;
         let mut volumes = self.all_volumes()?;
         volumes.retain(|volume| {
@@ -33,19 +33,6 @@ impl Engine {
             volumes.retain(|volume| users.contains_key(&volume.name) != dangling);
         }
         Ok(volumes)
-    }
-}
-
-/// A filter that is true or false; `None` where it is not given.
-pub(super) fn truth(filter: &Filter, key: &str) -> Result<Option<bool>> {
-    match filter.get(key) {
-        [] => Ok(None),
-        [one] => match one.to_ascii_lowercase().as_str() {
-            "1" | "t" | "true" => Ok(Some(true)),
-            "0" | "f" | "false" => Ok(Some(false)),
-            _ => Err(Error::invalid(format!("invalid filter '{key}={one}'"))),
-        },
-        _ => Err(Error::invalid(format!("invalid filter '{key}': more than one value"))),
     }
 }
 

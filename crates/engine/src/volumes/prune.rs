@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use base::Result;
 use base::lock::Sharing;
 
-use super::list::truth;
 use super::record::DATA;
 use crate::caller::Operation;
 use crate::containers::Filter;
@@ -28,7 +27,7 @@ impl Engine {
     pub fn prune_volumes(&self, caller: &Caller, filter: &Filter) -> Result<PrunedVolumes> {
         caller.permit(Operation::Change, "prune volumes")?;
         filter.check_keys(&["label", "label!", "all"])?;
-        let all = truth(filter, "all")?.unwrap_or(false);
+        let all = filter.truth("all")?.unwrap_or(false);
         let _lock = self.lock_volumes(Sharing::Exclusive)?;
         let users = self.volumes_in_use()?;
         let mut pruned = PrunedVolumes::default();

@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// All volumes, by name.
-    pub(super) fn all_volumes(&self) -> Result<Vec<VolumeRecord>> {
+    pub(crate) fn all_volumes(&self) -> Result<Vec<VolumeRecord>> {
         let folder = self.volumes_folder()?;
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&folder).context("list the volumes")? {
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// Name → ids of the containers that have it among their mounts.
-    pub(super) fn volumes_in_use(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    pub(crate) fn volumes_in_use(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
         let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for id in self.root.container_ids()? {
             let Some(container) = self.root.load(&id)? else { continue };
