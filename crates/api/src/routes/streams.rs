@@ -80,7 +80,7 @@ pub(crate) fn logs(engine: &Engine, caller: &Caller, call: Call) -> Result<Respo
         })
     });
     let reader: Box<dyn Read + Send> = Box::new(lines);
-    Ok(Response::new(200, stream_type(terminal, call.version), ResponseBody::Reader(reader)))
+    Ok(Response::new(200, stream_type(if terminal { Framing::Raw } else { Framing::Frames }, call.version), ResponseBody::Reader(reader)))
 }
 
 pub(crate) fn wait(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {
@@ -122,12 +122,25 @@ pub(crate) fn attach(engine: &Engine, caller: &Caller, call: Call) -> Result<Res
 
 /// The answer that hands over a container's streams.
 pub(crate) fn upgraded(attached: Attached, version: Version) -> Response {
-    let content_type = stream_type(attached.terminal, version);
+    let content_type = stream_type(if attached.terminal { Framing::Raw } else { Framing::Frames }, version);
     Response::new(101, content_type, ResponseBody::Upgraded(attached.stream))
 }
 
-fn stream_type(terminal: bool, version: Version) -> &'static str {
-    if terminal || !version.names_multiplexed_streams() { RAW_STREAM } else { MULTIPLEXED_STREAM }
+/// How a stream carries output.
+#[derive(Clone, Copy)]
+enum Framing {
+    /// A terminal's bytes.
+    Raw,
+    /// With a header for each piece, which says whether it is output or errors.
+    Frames,
+}
+
+/// The media type of a process's streams: frames, which old clients call raw as well, or a terminal's bytes.
+fn stream_type(framing: Framing, version: Version) -> &'static str {
+    match framing {
+        Framing::Frames if version.names_multiplexed_streams() => MULTIPLEXED_STREAM,
+        Framing::Frames | Framing::Raw => RAW_STREAM,
+    }
 }
 
 #[cfg(test)]
@@ -156,8 +169,8 @@ mod tests {
     #[test]
     fn streams_say_whether_they_carry_frames() {
         let old = Version::parse("1.41").unwrap();
-        assert_eq!(stream_type(false, crate::NEWEST_VERSION), MULTIPLEXED_STREAM);
-        assert_eq!(stream_type(true, crate::NEWEST_VERSION), RAW_STREAM);
-        assert_eq!(stream_type(false, old), RAW_STREAM);
+        assert_eq!(stream_type(Framing::Frames, crate::NEWEST_VERSION), MULTIPLEXED_STREAM);
+        assert_eq!(stream_type(Framing::Raw, crate::NEWEST_VERSION), RAW_STREAM);
+        assert_eq!(stream_type(Framing::Frames, old), RAW_STREAM);
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing here talks to a registry, and nothing is ever written or printed.
 
 mod base64;
-mod helper;
+mod program;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -108,7 +108,7 @@ impl ClientConfiguration {
         });
         if let Some(helper) = helper {
             for key in &keys {
-                if let Some(answer) = helper::get(helper, key, path)? {
+                if let Some(answer) = program::get(helper, key, path)? {
                     return Ok(Some(from_helper(key, answer)));
                 }
             }
@@ -131,7 +131,7 @@ fn keys_of(registry: &str) -> Vec<String> {
     }
 }
 
-fn from_helper(key: &str, answer: helper::Answer) -> Credentials {
+fn from_helper(key: &str, answer: program::Answer) -> Credentials {
     let server_address = key.to_owned();
     if answer.username == TOKEN_USER {
         return Credentials { identity_token: answer.secret, server_address, ..Credentials::default() };

@@ -295,11 +295,20 @@ impl Ready {
     }
 }
 
-/// Writes everything that a stream of frames holds, until its end; `tty` streams have no frames.
+/// How a stream carries output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// A terminal's bytes.
+    Raw,
+    /// With a header for each piece, which says whether it is output or errors.
+    Frames,
+}
+
+/// Writes everything that a stream of frames holds, until its end; those of a terminal have none.
 ///
 /// # Errors
 /// What reading and writing fail with, and `Corrupt` for something that is not such a stream.
-pub(crate) fn copy(stream: &mut dyn Read, tty: bool) -> Result<Ended> {
+pub(crate) fn copy(stream: &mut dyn Read, framing: Framing) -> Result<Ended> {
     let mut decoder = Decoder::default();
     let mut buffer = [0; CHUNK];
     loop {
@@ -322,7 +331,10 @@ pub(crate) fn copy(stream: &mut dyn Read, tty: bool) -> Result<Ended> {
             Ok(())
         };
         let outcome: Result<(), Error> =
-            if tty { sink(Channel::Output, &buffer[..length]) } else { decoder.push(&buffer[..length], sink) };
+            match framing {
+                Framing::Raw => sink(Channel::Output, &buffer[..length]),
+                Framing::Frames => decoder.push(&buffer[..length], sink),
+            };
         outcome?;
         if gone {
             return Ok(Ended::OutputGone);

@@ -1,4 +1,5 @@
 //! Layers on the real file system, as root: extraction of friendly and hostile archives, chains, crashes, two at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect by panicking")]
 #![allow(missing_docs)]
 
 mod archive;

@@ -175,11 +175,11 @@ impl Supervisor {
         numbers.into_iter().for_each(|number| self.reply(number, &reply, &[]));
     }
 
-    /// Answers everybody who waits for a stop.
-    pub(super) fn answer_stops(&mut self, immediate: bool) {
+    /// Gives `reply` to everybody who waits for a stop.
+    pub(super) fn answer_stops(&mut self, reply: &Reply) {
         let waiting = self.connections.iter().filter(|connection| connection.awaits == Some(Awaited::Stop));
         let numbers: Vec<u64> = waiting.map(|connection| connection.number).collect();
-        numbers.into_iter().for_each(|number| self.reply(number, &Reply::Stopped { immediate }, &[]));
+        numbers.into_iter().for_each(|number| self.reply(number, reply, &[]));
     }
 
     fn attach(&mut self, attach: protocol::Attach, descriptors: Vec<OwnedFd>) -> Result<Answered> {

@@ -44,7 +44,7 @@ impl Supervisor {
         process.oom_score_adjustment.get_or_insert(self.oom_score_adjustment);
         let (child, ends) = container.exec(&process, stdin)?;
         base::crash_point!("exec.executed");
-        let mut streams = Streams::new(terminal, stdin);
+        let mut streams = Streams::new(&process, stdin);
         streams.connect(ends)?;
         let pid = child.pid().as_raw_nonzero().get();
         let record = Record {

@@ -156,7 +156,7 @@ impl Supervisor {
         if self.plan.after_exit == AfterExit::CallEngine {
             self.helper = self.call_engine().ok();
         }
-        self.answer_stops(immediate);
+        self.answer_stops(&Reply::Stopped { immediate });
         self.answer_waits(&[Condition::NextExit, Condition::NotRunning]);
         if self.helper.is_none() {
             self.answer_waits(&[Condition::Removed]);
@@ -203,7 +203,7 @@ impl Supervisor {
         if leftover.has_clients() {
             self.leftovers.push((leftover, Instant::now() + LEFTOVER_PATIENCE));
         }
-        self.streams = Streams::new(self.plan.spec.process.terminal, self.plan.stdin);
+        self.streams = Streams::new(&self.plan.spec.process, self.plan.stdin);
     }
 
     fn remove_group(&mut self, container: &Container) {

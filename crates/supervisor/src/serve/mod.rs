@@ -147,7 +147,7 @@ impl Supervisor {
         state = State { finished_at: state.finished_at, restart_count: plan.restart_count, ..State::starting() };
         let log = logs::Writer::open(directory.as_fd(), files::LOG, plan.log.options.clone())?;
         let listener = control::listen(directory.as_fd())?;
-        let streams = Streams::new(plan.spec.process.terminal, plan.stdin);
+        let streams = Streams::new(&plan.spec.process, plan.stdin);
         let finished_execs = exec::finished(directory.as_fd());
         Ok(Self {
             plan,

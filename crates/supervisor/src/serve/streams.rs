@@ -7,6 +7,7 @@ use crate::plan::Stdin;
 use crate::protocol::{Attach, Pace};
 use base::{Context, Result};
 use logs::{Stream, Writer};
+use runtime::spec::Process;
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -54,6 +55,8 @@ struct Client {
     socket: OwnedFd,
     attach: Attach,
     queue: VecDeque<u8>,
+    /// Whether output comes in frames that say which stream it is.
+    framed: bool,
     sends_input: bool,
     /// It gets nothing more than what is in its queue.
     ending: bool,
@@ -62,10 +65,10 @@ struct Client {
 
 impl Streams {
     /// Streams of a process that does not exist yet: clients may attach already.
-    pub(super) fn new(has_terminal: bool, stdin: Stdin) -> Self {
+    pub(super) fn new(process: &Process, stdin: Stdin) -> Self {
         Self {
             ends: Ends::default(),
-            has_terminal,
+            has_terminal: process.terminal,
             stdin,
             input: Vec::new(),
             input_ended: false,
@@ -103,7 +106,7 @@ impl Streams {
         set_nonblocking(&ours)?;
         let sends_input = attach.stdin && self.stdin != Stdin::Closed;
         let queue = VecDeque::new();
-        self.clients.push(Client { number, socket: ours, attach, queue, sends_input, ending: false, gone: false });
+        self.clients.push(Client { number, socket: ours, attach, queue, framed: !self.has_terminal, sends_input, ending: false, gone: false });
         Ok(())
     }
 
@@ -228,9 +231,8 @@ impl Streams {
             // A full disk must not stop the container: what cannot be kept is lost.
             let _ = log.write(stream, bytes);
         }
-        let framed = !self.has_terminal;
         for client in &mut self.clients {
-            client.take(stream, bytes, framed);
+            client.take(stream, bytes);
             client.send();
         }
         self.clients.retain(|client| !client.is_over());
@@ -265,9 +267,15 @@ impl Streams {
 
     /// Clients that have not got everything yet, to be served on by whoever outlives the process.
     pub(super) fn leftover(&mut self) -> Self {
-        let mut leftover = Self::new(self.has_terminal, Stdin::Closed);
-        leftover.clients = std::mem::take(&mut self.clients);
-        leftover
+        Self {
+            ends: Ends::default(),
+            has_terminal: self.has_terminal,
+            stdin: Stdin::Closed,
+            input: Vec::new(),
+            input_ended: false,
+            clients: std::mem::take(&mut self.clients),
+            buffer: Vec::new(),
+        }
     }
 
     pub(super) fn has_clients(&self) -> bool {
@@ -287,20 +295,20 @@ impl Client {
         }
     }
 
-    fn take(&mut self, stream: Stream, bytes: &[u8], framed: bool) {
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
         if self.ending || !self.wants(stream) {
             return;
         }
-        self.put(stream, bytes, framed);
+        self.put(stream, bytes);
         if self.attach.pace == Pace::CutOff && self.queue.len() > CUT_OFF_BYTES {
-            self.put(Stream::Stderr, CUT_OFF_MESSAGE, framed);
+            self.put(Stream::Stderr, CUT_OFF_MESSAGE);
             self.ending = true;
             self.sends_input = false;
         }
     }
 
-    fn put(&mut self, stream: Stream, bytes: &[u8], framed: bool) {
-        if framed {
+    fn put(&mut self, stream: Stream, bytes: &[u8]) {
+        if self.framed {
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
             self.queue.extend([stream as u8 + 1, 0, 0, 0]);
             self.queue.extend(length);

@@ -2,6 +2,7 @@
 //!
 //! The test program plays every role itself: started as `supervise …` it is a supervisor, started as `--root …` it is the engine that a
 //! supervisor calls back, and otherwise it runs the tests one after the other.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect by panicking")]
 
 mod cases;
 mod machine;
