@@ -91,6 +91,8 @@ const ROUTES: &[Route] = &[
     route(Get, "/volumes/{name}", volumes::inspect),
     route(Delete, "/volumes/{name}", volumes::remove),
     route(Get, "/plugins", elsewhere::no_plugins),
+    route(Get, "/plugins/{name:.*}/json", elsewhere::no_such_thing),
+    route(Get, "/networks/{name}", elsewhere::no_such_thing),
     route(Get, "/{family:.*}", elsewhere::refuse),
     route(Post, "/{family:.*}", elsewhere::refuse),
     route(Put, "/{family:.*}", elsewhere::refuse),

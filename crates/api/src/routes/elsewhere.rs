@@ -27,6 +27,12 @@ pub(crate) fn no_plugins(_: &Engine, _: &Caller, _: Call) -> Result<Response> {
     Response::json(200, &[0_u8; 0])
 }
 
+/// No thing of a kind that there are none of: clients that look for a name among all kinds go on to the next.
+pub(crate) fn no_such_thing(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
+    let kind = if call.request.path.starts_with("/networks/") { "network" } else { "plugin" };
+    Err(Error::not_found(format!("{kind} {} not found", call.name)))
+}
+
 /// Refuses a path that has no handler.
 pub(crate) fn refuse(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
     let family = call.name.split('/').next().unwrap_or_default();
