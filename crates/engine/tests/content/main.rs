@@ -4,6 +4,7 @@
 mod archive;
 mod containers;
 mod images;
+mod transfer;
 mod wait;
 
 use std::path::{Path, PathBuf};
