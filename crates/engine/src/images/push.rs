@@ -146,6 +146,7 @@ impl Push<'_> {
         self.repository.put_manifest(&Selector::Tag(tag.to_owned()), &last.media_type, &last.bytes)?;
         crash_point!("push.before-name");
         self.remember(reference, &last.digest)?;
+        crash_point!("push.after-name");
         let attributes = [("name".to_owned(), reference.familiar_name())].into();
         self.engine.record_event("image", "push", &reference.familiar(), attributes);
         let stage = Stage::PushedManifest {
@@ -177,6 +178,7 @@ impl Push<'_> {
         crash_point!("push.before-blob");
         let how =
             self.repository.put_blob(blob, from.map(String::as_str), BlobSource { open: &open, passed: &passed })?;
+        crash_point!("push.after-blob");
         self.report(
             part,
             match (how, from) {

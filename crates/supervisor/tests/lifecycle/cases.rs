@@ -17,6 +17,7 @@ use supervisor::state::{Observed, Status};
 /// Every case by its name.
 pub const CASES: &[(&str, fn())] = &[
     ("runs_to_its_exit_with_streams_apart", runs_to_its_exit_with_streams_apart),
+    ("a_client_brings_its_own_stream", a_client_brings_its_own_stream),
     ("input_ends_by_half_close", input_ends_by_half_close),
     ("a_terminal_has_a_size", a_terminal_has_a_size),
     ("execs_have_streams_codes_and_records", execs_have_streams_codes_and_records),
@@ -55,6 +56,21 @@ fn runs_to_its_exit_with_streams_apart() {
     assert_eq!(log, ["err\n", "out\n"]);
     assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
     assert!(supervisor::client::Client::connect(machine.directory.as_fd()).unwrap().is_none());
+}
+
+fn a_client_brings_its_own_stream() {
+    let mut machine = Machine::new("cat; echo end");
+    machine.plan.stdin = Stdin::Once;
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    // Before there is a supervisor.
+    (&ours).write_all(b"early ").unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
+    let starting = machine.spawn().unwrap();
+    starting.attach_stream(ALL, theirs.as_fd()).unwrap();
+    drop(theirs);
+    starting.release().unwrap();
+    assert_eq!(read_frames(&ours), ("early end\n".to_owned(), String::new()));
+    assert_eq!(machine.exited().exit_code, 0);
 }
 
 fn input_ends_by_half_close() {
