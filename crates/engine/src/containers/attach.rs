@@ -71,7 +71,7 @@ impl Engine {
             .name("attach".to_owned())
             .spawn(move || {
                 // A client that goes away meanwhile, or a container, ends it.
-                let written = write_log(log, &UnixStream::from(ours), terminal);
+                let written = write_log(log, &UnixStream::from(ours));
                 if let (Ok(stream), true) = (written, request.stream) {
                     let _ = engine.connect_streams(&container, request, stream);
                 }
@@ -98,10 +98,10 @@ impl Engine {
 }
 
 /// Writes what was logged so far, framed unless it is a terminal's, and returns the stream.
-fn write_log(mut log: logs::ContainerLogs, mut stream: &UnixStream, terminal: bool) -> Result<OwnedFd> {
+fn write_log(mut log: logs::ContainerLogs, mut stream: &UnixStream) -> Result<OwnedFd> {
     let failed = "send what was logged";
     while let Polled::Item(entry) = log.poll_entry(Duration::ZERO)? {
-        if !terminal {
+        if !log.terminal() {
             stream.write_all(&frame_header(entry.source, entry.line.len())).context(failed)?;
         }
         stream.write_all(&entry.line).context(failed)?;

@@ -34,14 +34,16 @@ pub struct DiskUsage {
 }
 
 impl UsageOf {
-    fn add(&mut self, bytes: u64, is_active: bool) {
+    fn add_active(&mut self, bytes: u64) {
+        self.count += 1;
+        self.active += 1;
+        self.bytes += bytes;
+    }
+
+    fn add_idle(&mut self, bytes: u64) {
         self.count += 1;
         self.bytes += bytes;
-        if is_active {
-            self.active += 1;
-        } else {
-            self.reclaimable_bytes += bytes;
-        }
+        self.reclaimable_bytes += bytes;
     }
 }
 
@@ -85,7 +87,7 @@ impl Engine {
         for id in self.root.container_ids()? {
             let Some(container) = self.root.load(&id)? else { continue };
             let bytes = size::of_directory(self.root.containers(), id.as_str())?;
-            usage.add(bytes, is_supervised(&container)?);
+            if is_supervised(&container)? { usage.add_active(bytes) } else { usage.add_idle(bytes) }
         }
         Ok(usage)
     }
@@ -94,7 +96,8 @@ impl Engine {
         let users = self.volumes_in_use()?;
         let mut usage = UsageOf::default();
         for volume in self.all_volumes()? {
-            usage.add(self.volume_bytes(&volume.name)?, users.contains_key(&volume.name));
+            let bytes = self.volume_bytes(&volume.name)?;
+            if users.contains_key(&volume.name) { usage.add_active(bytes) } else { usage.add_idle(bytes) }
         }
         Ok(usage)
     }
