@@ -3,10 +3,11 @@
 use base::digest::{Algorithm, Digest};
 use base::file;
 use base::lock::{Lock, Sharing};
-use base::{Context, Error, Result};
+use base::{Context, Error, Kind, Result};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
@@ -117,6 +118,33 @@ impl Store {
             )));
         }
         Ok(bytes)
+    }
+
+    /// Reads a blob once more from its beginning to its end and removes it where it is not what its name says; whether it did.
+    ///
+    /// For whoever found that its content cannot be right, and can bring it again.
+    ///
+    /// # Errors
+    /// When it cannot be read or removed.
+    pub fn discard_if_damaged(&self, digest: &Digest) -> Result<bool> {
+        let mut file = match self.open_blob(digest) {
+            Ok(file) => file,
+            Err(error) if error.kind() == Kind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut hasher = base::digest::Hasher::new(digest.algorithm());
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            match file.read(&mut piece).with_context(|| format!("read blob {digest}"))? {
+                0 => break,
+                count => hasher.update(&piece[..count]),
+            }
+        }
+        if hasher.finish() == *digest {
+            return Ok(false);
+        }
+        file::remove(self.blobs(digest.algorithm())?, digest.hex())?;
+        Ok(true)
     }
 
     pub(crate) fn root(&self) -> BorrowedFd<'_> {

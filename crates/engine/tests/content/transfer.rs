@@ -83,3 +83,26 @@ fn a_lost_layer_is_extracted_again() {
     let volume = host.path.join("root/volumes").join(&host.names("volumes")[0]);
     assert_eq!(std::fs::read_to_string(volume.join("_data/motd")).unwrap(), "hello");
 }
+
+#[test]
+fn a_pull_heals_what_a_disk_has_lost() {
+    let host = Host::make();
+    let registry = DebianRegistry::start("heal", |_| String::new());
+    let name = registry.name("app:1");
+    let id = host.import(&name, &archive(&[("etc/motd", "hello")]));
+    push(&host, &name);
+    // Every blob is damaged, and the files of the layer are lost.
+    for blob in host.names("blobs/sha256") {
+        let path = host.path.join("root/blobs/sha256").join(blob);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    std::fs::remove_dir_all(host.path.join("root/layers").join(&host.names("layers")[0])).unwrap();
+    assert_eq!(host.engine.inspect_image(&host.caller, &name).unwrap_err().kind(), Kind::Corrupt);
+    pull(&host, &name).unwrap();
+    let details = host.engine.inspect_image(&host.caller, &name).unwrap();
+    assert_eq!(details.id, id);
+    let files = std::path::Path::new(&details.storage["UpperDir"]);
+    assert_eq!(std::fs::read_to_string(files.join("etc/motd")).unwrap(), "hello");
+}

@@ -61,7 +61,13 @@ impl Layers<'_> {
 
     fn one(&self, layer: &Layer) -> Result<()> {
         match self.turn(layer)? {
-            Turn::Stored(blob) => self.extract_stored(layer, &blob)?,
+            Turn::Stored(blob) => match self.extract_stored(layer, &blob) {
+                // A disk that lost bytes: they are brought again, once.
+                Err(error) if error.kind() == Kind::Corrupt && self.local.discard_if_damaged(&layer.blob.digest)? => {
+                    self.bring_again(layer)?;
+                }
+                result => result?,
+            },
             Turn::Partial(partial) => self.transfer(layer, partial)?,
         }
         self.reporter(layer).report(Stage::PullComplete);
@@ -90,11 +96,15 @@ impl Layers<'_> {
     fn transfer(&self, layer: &Layer, partial: Partial) -> Result<()> {
         let is_resumed = partial.file().metadata().is_ok_and(|metadata| metadata.len() > 0);
         match self.attempt(layer, partial) {
-            Err(error) if is_resumed && error.kind() == Kind::Corrupt => match self.turn(layer)? {
-                Turn::Stored(blob) => self.extract_stored(layer, &blob),
-                Turn::Partial(partial) => self.attempt(layer, partial),
-            },
+            Err(error) if is_resumed && error.kind() == Kind::Corrupt => self.bring_again(layer),
             result => result,
+        }
+    }
+
+    fn bring_again(&self, layer: &Layer) -> Result<()> {
+        match self.turn(layer)? {
+            Turn::Stored(blob) => self.extract_stored(layer, &blob),
+            Turn::Partial(partial) => self.attempt(layer, partial),
         }
     }
 

@@ -57,7 +57,11 @@ impl Local<'_> {
         self.lease.protect(std::slice::from_ref(digest))?;
         match self.store.read_blob(digest, CONFIG_LIMIT_BYTES) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Corrupt) => Ok(None),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) if error.kind() == Kind::Corrupt => {
+                self.store.discard_if_damaged(digest)?;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -79,6 +83,11 @@ impl Local<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a stored blob was damaged and is gone now.
+    pub(super) fn discard_if_damaged(&self, digest: &Digest) -> Result<bool> {
+        self.store.discard_if_damaged(digest)
     }
 
     pub(super) fn open_blob(&self, digest: &Digest) -> Result<File> {
