@@ -87,8 +87,7 @@ impl Host {
     /// Starts a command and leaves it running, all its streams piped.
     pub fn spawn<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Background {
         let mut command = self.command();
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Background(Some(command.spawn().unwrap()))
+        Background::start(command.args(arguments))
     }
 
     /// One member of what `inspect` shows of a container, by a template.
@@ -199,8 +198,7 @@ impl Finished {
 
 /// Runs `command` with `input` to its end.
 pub fn finish(mut command: Command, input: &[u8]) -> Finished {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut background = Background(Some(command.spawn().unwrap()));
+    let mut background = Background::start(&mut command);
     background.write(input);
     background.finish()
 }
@@ -209,6 +207,12 @@ pub fn finish(mut command: Command, input: &[u8]) -> Finished {
 pub struct Background(Option<Child>);
 
 impl Background {
+    /// Starts `command` with all its streams piped.
+    pub fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().unwrap()))
+    }
+
     /// The process, to signal it.
     pub fn pid(&self) -> i32 {
         self.0.as_ref().unwrap().id() as i32

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod daemon;
 mod files;
 mod flags;
 mod isolation;

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod boot;
-mod helper;
+mod callback;
 mod install;
 mod open;
 mod serve;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|role| role == "supervise") {
         return supervisor::main(arguments.into_iter().skip(1));
     }
-    if let Some(call) = helper::Call::recognise(&arguments) {
+    if let Some(call) = callback::Call::recognise(&arguments) {
         return call.answer();
     }
     match command_line(arguments) {

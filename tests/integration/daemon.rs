@@ -1,0 +1,267 @@
+//! The API daemon: the same commands through its socket, Docker's own client, and that its death means nothing to containers.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::harness::{Background, Finished, Host, IMAGE, eventually, finish};
+
+/// An idle daemon may have so much memory of its own.
+const MEMORY_LIMIT_KIB: u64 = 15 << 10;
+
+/// A daemon on a host of a test's own.
+struct Daemon<'a> {
+    host: &'a Host,
+    process: Background,
+}
+
+impl<'a> Daemon<'a> {
+    fn start(host: &'a Host) -> Self {
+        let process = host.spawn(["daemon", "-H", &address(host)]);
+        assert!(eventually(|| UnixStream::connect(socket(host)).is_ok()), "the daemon does not listen");
+        Self { host, process }
+    }
+
+    /// A command of berth's as the daemon's client; it has no state of its own to fall back on.
+    fn berth(&self, arguments: &[&str]) -> Finished {
+        finish(self.client(arguments), b"")
+    }
+
+    fn client(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.args(["--root", "/nonexistent", "--host", &address(self.host)]).args(arguments);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.host.path("home"));
+        command
+    }
+
+    /// A command of Docker's client.
+    fn docker(&self, arguments: &[&str]) -> Finished {
+        finish(self.docker_command(arguments), b"")
+    }
+
+    fn docker_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(docker());
+        command.args(["-H", &address(self.host)]).args(arguments);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.host.path("home"));
+        command
+    }
+
+    /// Sends these bytes on a connection of its own.
+    fn raw(&self, text: &str) -> UnixStream {
+        let mut stream = UnixStream::connect(socket(self.host)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    }
+}
+
+fn socket(host: &Host) -> PathBuf {
+    host.path("berth.sock")
+}
+
+fn address(host: &Host) -> String {
+    format!("unix://{}", socket(host).display())
+}
+
+/// Docker's client: what is installed, or Debian's, unpacked beside the system.
+fn docker() -> &'static Path {
+    static CLIENT: OnceLock<PathBuf> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let installed = ["/usr/bin/docker", "/usr/local/bin/docker"].map(PathBuf::from);
+        if let Some(client) = installed.into_iter().find(|path| path.exists()) {
+            return client;
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
+        let client = folder.join("usr/bin/docker");
+        if !client.exists() {
+            std::fs::create_dir_all(&folder).unwrap();
+            let script = "apt-get download -q docker.io && dpkg-deb -x docker.io_*.deb .";
+            let status = Command::new("sh").args(["-c", script]).current_dir(&folder).stdout(Stdio::null()).status();
+            assert!(status.unwrap().success(), "Debian's docker.io cannot be had");
+        }
+        client
+    })
+}
+
+#[test]
+fn commands_work_through_a_daemon() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    let finished = daemon.berth(&["run", "--rm", IMAGE, "sh", "-c", "echo out; echo err >&2; exit 3"]).code(3);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
+    daemon.berth(&["run", "--rm", IMAGE, "/missing"]).code(127);
+    let input = "line\n".repeat(100_000);
+    let piped = finish(daemon.client(&["run", "--rm", "-i", IMAGE, "cat"]), input.as_bytes()).ok();
+    assert_eq!(piped.stdout.len(), input.len());
+    let id = daemon.berth(&["run", "-d", "-i", "--name", "c", IMAGE, "cat"]).ok().out();
+    assert_eq!(daemon.berth(&["ps", "-q", "--no-trunc"]).ok().out(), id);
+    // Both hosts of the engine see one state.
+    assert_eq!(host.berth(["ps", "-q", "--no-trunc"]).ok().out(), id);
+    assert_eq!(daemon.berth(&["exec", "c", "echo", "inside"]).ok().stdout, "inside\n");
+    assert_eq!(daemon.berth(&["exec", "c", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(finish(daemon.client(&["attach", "c"]), b"typed\n").ok().stdout, "typed\n");
+    host.wait_for("c", "{{.State.Status}}", "exited");
+    assert_eq!(daemon.berth(&["logs", "c"]).ok().stdout, "typed\n");
+    assert_eq!(daemon.berth(&["inspect", "--format", "{{.Id}}", "c"]).ok().out(), id);
+    assert_eq!(daemon.berth(&["images", "-q"]).ok().lines(), host.berth(["images", "-q"]).ok().lines());
+    daemon.berth(&["rm", "c"]).ok();
+}
+
+#[test]
+fn dockers_client_works_with_a_daemon() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    let version = daemon.docker(&["version", "--format", "{{.Server.Version}}"]).ok().out();
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    let run = ["run", "--rm", "--network", "none", IMAGE];
+    let with = |more: &[&'static str]| [&run[..], more].concat();
+    let finished = daemon.docker(&with(&["sh", "-c", "echo out; echo err >&2; exit 3"])).code(3);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
+    let piped =
+        finish(daemon.docker_command(&["run", "--rm", "-i", "--network", "none", IMAGE, "cat"]), b"through").ok();
+    assert_eq!(piped.stdout, "through");
+    let id = daemon
+        .docker(&["run", "-d", "--network", "none", "--name", "d", IMAGE, "sh", "-c", "echo first; sleep 1000"])
+        .ok()
+        .out();
+    assert_eq!(daemon.docker(&["ps", "-q", "--no-trunc"]).ok().out(), id);
+    assert_eq!(daemon.docker(&["exec", "d", "echo", "inside"]).ok().stdout, "inside\n");
+    assert_eq!(daemon.docker(&["exec", "d", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(
+        daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.Config.Image}}", "d"]).ok().out(),
+        format!("running {IMAGE}")
+    );
+    assert_eq!(
+        daemon.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().out(),
+        format!("{IMAGE}:latest")
+    );
+    let mut follow = daemon.docker_command(&["logs", "-f", "d"]);
+    let mut follow = Background::start(&mut follow);
+    follow.read_until("first");
+    daemon.docker(&["stop", "-t", "0", "d"]).ok();
+    follow.finish().ok();
+    daemon.docker(&["rm", "d"]).ok();
+    daemon.docker(&["inspect", "nothing"]).code(1).says("nothing");
+}
+
+#[test]
+fn dockers_client_gets_a_terminal() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    let line = format!("{} -H {} run --rm -it --network none {IMAGE} sh", docker().display(), address(&host));
+    // `script` is a terminal for its command.
+    let mut command = Command::new("script");
+    command.args(["-qefc", &line, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", host.path("home"));
+    let mut terminal = Background::start(&mut command);
+    terminal.read_until("#");
+    terminal.write(b"tty; exit 5\n");
+    terminal.read_until("/dev/pts/0");
+    terminal.finish().code(5);
+    drop(daemon);
+}
+
+#[test]
+fn a_connection_is_taken_over_with_and_without_being_asked() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    for (fields, status) in [("", "HTTP/1.1 200"), ("Connection: Upgrade\r\nUpgrade: tcp\r\n", "HTTP/1.1 101")] {
+        host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "sh", "-c", "cat; echo closed"]).ok();
+        let target = "/v1.41/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1";
+        // The first input comes with the head, before any answer.
+        let mut stream = daemon.raw(&format!("POST {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\nearly\n"));
+        stream.write_all(b"late\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.starts_with(status), "{text}");
+        assert!(text.to_ascii_lowercase().contains("content-type: application/vnd.docker.raw-stream\r\n"), "{text}");
+        let output =
+            [&b"early\n"[..], b"late\n", b"closed\n"].map(|line| answer.windows(line.len()).any(|own| own == line));
+        assert_eq!(output, [true; 3], "{text}");
+        host.berth(["rm", "-f", "c"]).ok();
+    }
+}
+
+#[test]
+fn a_client_that_vanishes_leaves_its_container_alone() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "cat"]).ok();
+    for _ in 0..20 {
+        let stream = daemon.raw("POST /containers/c/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+        drop(stream);
+        drop(daemon.raw("POST /containers/c/wait HTTP/1.1\r\nHost: x\r\n\r\n"));
+        drop(daemon.raw("GET /containers/c/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n"));
+    }
+    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    // What served them goes with them.
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", daemon.process.pid())).unwrap().count();
+    assert!(eventually(|| descriptors() < 30), "{} descriptors stay open", descriptors());
+    host.berth(["rm", "-f", "c"]).ok();
+}
+
+#[test]
+fn a_daemon_that_is_killed_takes_nothing_with_it() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    let id = daemon
+        .berth(&[
+            "run",
+            "-d",
+            "--name",
+            "c",
+            "--restart",
+            "always",
+            IMAGE,
+            "sh",
+            "-c",
+            "while sleep 0.1; do echo tick; done",
+        ])
+        .ok()
+        .out();
+    let pid = host.inspect("c", "{{.State.Pid}}");
+    let following = Background::start(&mut daemon.client(&["logs", "-f", "c"]));
+    daemon.process.signal("KILL");
+    // The client sees its stream break, and says so.
+    assert_ne!(following.finish().code, 0);
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
+    let daemon = Daemon::start(&host);
+    assert_eq!(daemon.berth(&["ps", "-q", "--no-trunc"]).ok().out(), id);
+    assert_eq!(daemon.berth(&["exec", "c", "echo", "alive"]).ok().stdout, "alive\n");
+    daemon.process.signal("TERM");
+    daemon.process.finish().ok();
+    assert!(!socket(&host).exists(), "the socket stays behind");
+    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
+    host.berth(["--host", &address(&host), "ps"]).code(1).says("is berth daemon running?");
+    host.berth(["rm", "-f", "c"]).ok();
+}
+
+#[test]
+fn a_daemon_reaps_and_stays_small() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    for _ in 0..5 {
+        daemon.berth(&["run", "--rm", IMAGE, "true"]).ok();
+    }
+    let daemons = daemon.process.pid();
+    let children = || std::fs::read_to_string(format!("/proc/{daemons}/task/{daemons}/children")).unwrap();
+    assert!(eventually(|| children().trim().is_empty()), "not reaped: {}", children());
+    let status = std::fs::read_to_string(format!("/proc/{daemons}/status")).unwrap();
+    let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let own: u64 = own.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(own < MEMORY_LIMIT_KIB, "{own} KiB");
+}
+
+#[test]
+fn a_socket_is_for_one_daemon() {
+    let host = Host::with_image();
+    let _daemon = Daemon::start(&host);
+    host.berth(["daemon", "-H", &address(&host)]).code(1).says("another daemon listens on unix://");
+    host.berth(["daemon", "-H", "tcp://127.0.0.1:2375"]).code(1).says("not supported: the host tcp://127.0.0.1:2375");
+    host.berth(["--host", "ssh://somewhere", "ps"]).code(1).says("not supported: the host ssh://somewhere");
+}
