@@ -121,6 +121,7 @@ fn addresses_and_versions_are_answered_as_docker_does() {
         ("/containers/none/json", "404 Not Found", "No such container: none"),
         ("/networks/none", "404 Not Found", "network none not found"),
         ("/plugins/none/json", "404 Not Found", "plugin none not found"),
+        ("/containers/none/stats", "501 Not Implemented", "stats: not supported by this engine yet"),
         ("/networks", "501 Not Implemented", "not supported by this engine yet"),
         ("/nodes", "503 Service Unavailable", "not a swarm manager"),
         ("/containers/%zz/json", "400 Bad Request", "message"),

@@ -27,6 +27,12 @@ pub(crate) fn no_plugins(_: &Engine, _: &Caller, _: Call) -> Result<Response> {
     Response::json(200, &[0_u8; 0])
 }
 
+/// Refuses an operation on something that there is.
+pub(crate) fn not_yet(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
+    let operation = call.request.path.rsplit('/').next().unwrap_or_default();
+    Err(Error::unsupported(format!("{operation}: not supported by this engine yet")))
+}
+
 /// No thing of a kind that there are none of: clients that look for a name among all kinds go on to the next.
 pub(crate) fn no_such_thing(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
     let kind = if call.request.path.starts_with("/networks/") { "network" } else { "plugin" };
