@@ -126,6 +126,8 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
         }
     };
     let _ = tokio::time::timeout(FAREWELL, under_way).await;
+    // The last answers are still being written.
+    tokio::time::sleep(PAUSE).await;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn run(mut client: UnixStream, early: &[u8], container: Blockin
     container.set_nonblocking(true)?;
     let mut container = UnixStream::from_std(container)?;
     // Both ends may be waited for while both are watched for the end.
-    let watched = rustix::io::dup(&client)?;
+    let watched = rustix::io::fcntl_dupfd_cloexec(&client, 3)?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_container, mut to_container) = container.split();
     let incoming = async {
