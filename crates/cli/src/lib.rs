@@ -9,6 +9,7 @@ mod commands;
 mod container;
 mod credentials;
 mod environment;
+mod filter;
 mod flags;
 mod format;
 mod nearest;

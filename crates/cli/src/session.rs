@@ -96,6 +96,17 @@ impl<'a> Session<'a> {
         Failure::from_all(errors)
     }
 
+    /// Asks whether what `warning` says should be done, on behalf of the command `what`.
+    ///
+    /// # Errors
+    /// `Conflict` where the answer is no, `Closed` where nobody reads the question.
+    pub(crate) fn agree(&self, what: &str, warning: &str) -> Result<(), Failure> {
+        if self.confirm(&format!("{warning}\nAre you sure you want to continue?"))? {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("{what} has been cancelled")).into())
+    }
+
     /// Asks a question that is answered with y; anything else is no.
     ///
     /// # Errors

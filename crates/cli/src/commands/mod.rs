@@ -15,7 +15,11 @@ pub(crate) const ROOT_USAGE: &str = "[OPTIONS] COMMAND";
 pub(crate) static ROOT: &[(&str, &[Entry])] =
     &[("Common Commands:", COMMON), ("Management Commands:", MANAGEMENT), ("Commands:", OTHERS)];
 
-static COMMON: &[Entry] = &[];
+static COMMON: &[Entry] = &[
+    Entry::new("images", &image::LIST),
+    Entry::new("pull", &image::PULL),
+    Entry::new("push", &image::PUSH),
+];
 
 static MANAGEMENT: &[Entry] = &[
     Entry::new("container", &container::GROUP),
@@ -24,4 +28,9 @@ static MANAGEMENT: &[Entry] = &[
     Entry::new("volume", &volume::GROUP),
 ];
 
-static OTHERS: &[Entry] = &[];
+static OTHERS: &[Entry] = &[
+    Entry::new("history", &image::HISTORY),
+    Entry::new("import", &image::IMPORT),
+    Entry::new("rmi", &image::REMOVE),
+    Entry::new("tag", &image::TAG),
+];

@@ -7,6 +7,7 @@ use gtmpl_ng::{FuncError, Value};
 
 use super::table;
 use super::template::{Format, Line};
+use crate::flags::{Flag, Matches};
 
 /// One thing of a list: its fields by the names that templates use.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +87,25 @@ pub(crate) struct Listing {
     pub(crate) quiet: &'static str,
 }
 
+/// `--format` of a list.
+pub(crate) const FORMAT: Flag = Flag::text(
+    "format",
+    "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n\
+     'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n\
+     'TEMPLATE':         Print output using the given Go template",
+);
+
 impl Listing {
+    /// The format that counts: what the line gives, else `-q`, else what the user's `config.json` says.
+    pub(crate) fn format<'a>(&self, matches: &'a Matches, configured: &'a str) -> Option<&'a str> {
+        let is_quiet = matches.is("quiet");
+        match matches.text("format").filter(|format| !format.is_empty()) {
+            Some(format) if !(is_quiet && format == "table") => Some(format),
+            _ if is_quiet => Some(self.quiet),
+            _ => Some(configured).filter(|format| !format.is_empty()),
+        }
+    }
+
     /// The text of a list.
     ///
     /// `format` is what the user gave (`table`, `table TEMPLATE`, `json`, `TEMPLATE`, or nothing).

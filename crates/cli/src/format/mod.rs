@@ -2,6 +2,9 @@
 
 pub(crate) mod document;
 mod functions;
+pub(crate) mod ago;
+pub(crate) mod ids;
+pub(crate) mod inspection;
 pub(crate) mod list;
 pub(crate) mod table;
 pub(crate) mod template;
