@@ -10,6 +10,7 @@ mod harness;
 mod daemon;
 mod files;
 mod flags;
+mod images;
 mod isolation;
 mod lifecycle;
 mod limits;

@@ -348,7 +348,7 @@ fn registries_that_fail_are_named() {
     let closed = Registry::with(|_, _| Some(reply(401).with("www-authenticate", "Basic realm=\"x\"")));
     host.berth(["pull", &closed.name("1")]).code(1).says("pull access denied");
     host.berth(["pull", "127.0.0.1:1/app"]).code(1).says("connection refused");
-    host.berth(["pull", "UPPER/case"]).code(1).says("invalid reference format");
+    host.berth(["pull", "upper/CASE"]).code(1).says("invalid reference format");
 }
 
 #[test]
@@ -374,11 +374,23 @@ fn credentials_come_from_the_clients_folder() {
 fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
     let registry = Registry::start();
     let name = registry.name("1");
-    for point in ["pull.after-document", "pull.before-blob", "pull.blob-synced", "pull.blob-linked", "pull.before-name"]
-    {
+    for point in [
+        "pull.after-document",
+        "pull.before-blob",
+        "pull.blob-synced",
+        "pull.blob-linked",
+        "pull.extracting",
+        "pull.extracted",
+        "pull.layer-published",
+        "pull.before-name",
+        "tag.kept",
+        "tag.named",
+        "pull.after-name",
+    ] {
         let host = Host::new();
         host.berth_crashing(point, ["pull", &name]).code(-9);
-        assert!(host.berth(["images", "-q"]).ok().lines().is_empty(), "{point}");
+        let is_named = matches!(point, "tag.named" | "pull.after-name");
+        assert_eq!(host.berth(["images", "-q"]).ok().lines().is_empty(), !is_named, "{point}");
         host.berth(["pull", &name]).ok();
         assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL, "{point}");
     }
@@ -387,12 +399,14 @@ fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
 #[test]
 fn a_push_that_is_killed_anywhere_is_completed_by_the_next() {
     let debian = DebianRegistry::start("killed", |_| String::new());
-    for point in ["push.before-blob", "push.before-manifest"] {
+    let points = ["push.before-blob", "push.after-blob", "push.before-manifest", "push.before-name", "push.after-name"];
+    for point in points {
         let host = Host::with_image();
         let name = debian.name(&format!("{}:1", point.replace('.', "-")));
         host.berth(["tag", crate::harness::IMAGE, &name]).ok();
         host.berth_crashing(point, ["push", &name]).code(-9);
-        Host::new().berth(["pull", &name]).code(1);
+        let is_whole = matches!(point, "push.before-name" | "push.after-name");
+        Host::new().berth(["pull", &name]).code(i32::from(!is_whole));
         host.berth(["push", &name]).ok();
         Host::new().berth(["pull", &name]).ok();
     }
