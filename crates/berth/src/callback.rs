@@ -2,13 +2,13 @@
 //!
 //! Supervisors call these with the path, the roots and the words of the time when they were started: words are only ever added here.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use base::{Error, Result};
-use engine::{Engine, Options};
+use base::Result;
+use engine::{Caller, Engine, Options};
 
 use crate::open;
 
@@ -63,12 +63,11 @@ impl Call {
         })
     }
 
-    fn ask(&self, _engine: &Engine) -> Result<()> {
-        let verb: &OsStr = match self.verb {
-            Verb::Exited => OsStr::new("container-exited"),
-            Verb::Restart => OsStr::new("container-restart"),
-        };
-        Err(Error::unsupported(format!("{} {}: this engine cannot do that yet", verb.display(), self.id)))
+    fn ask(&self, engine: &Engine) -> Result<()> {
+        match self.verb {
+            Verb::Exited => engine.container_exited(&Caller::engine(), &self.id),
+            Verb::Restart => engine.container_restart(&Caller::engine(), &self.id),
+        }
     }
 }
 

@@ -64,6 +64,12 @@ pub const LOCK: &str = "lock";
 pub const ALIVE: &str = "alive";
 /// Where its supervisor listens.
 pub const CONTROL_SOCKET: &str = "control.sock";
+/// Where `/dev/shm` of a container lies whose IPC others may join.
+pub const SHARED_MEMORY: &str = "shm";
+/// Held while the engine takes everything down for a shutdown of the machine.
+pub const SHUTDOWN_LOCK: &str = ".shutdown.lock";
+/// What its config.json becomes when it is being removed.
+pub const REMOVED: &str = "removed.json";
 /// Its log.
 pub const LOG: &str = "log";
 /// What it has written.

@@ -32,9 +32,7 @@ pub(crate) fn check(name: &str) -> Result<()> {
         return Ok(());
     }
     let shown: String = name.chars().take(80).collect();
-    Err(Error::invalid(format!(
-        "Invalid container name ({shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
-    )))
+    Err(Error::invalid(format!("Invalid container name ({shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")))
 }
 
 /// Whose `name` is, as far as the link tells; it may be stale.
@@ -74,6 +72,14 @@ pub(crate) fn take(root: &Root, name: &str, id: &Id) -> Result<()> {
     rustix::fs::symlinkat(id.as_str(), names.as_fd(), &*temporary).context("make a name")?;
     rustix::fs::renameat(names.as_fd(), &*temporary, names.as_fd(), name)
         .with_context(|| format!("replace the stale name {name}"))
+}
+
+/// Sees to it that `id`, whose lock the caller holds and whose record says so, has `name`: the link may be lost.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn keep(root: &Root, name: &str, id: &Id) -> Result<()> {
+    if owner(root.names()?, name)?.as_ref() == Some(id) { Ok(()) } else { take(root, name, id) }
 }
 
 /// Gives `name` up, if it is `id`'s.

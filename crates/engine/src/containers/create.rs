@@ -8,7 +8,7 @@ use base::time::Timestamp;
 use base::{Error, Kind, Result, crash_point, file};
 use oci::platform::Platform;
 
-use super::modes::{IpcMode, NetworkMode, PidMode};
+use super::modes::{IpcMode, NetworkMode, PidMode, UtsMode};
 use super::record::{Container, ImageRecord, Record};
 use super::settings::Settings;
 use super::unfinished::{self, Work};
@@ -61,6 +61,7 @@ impl Engine {
         plan::effective::apply_defaults(&mut settings, self.configuration())?;
         self.resolve_joined(&mut settings)?;
         plan::check::check(&settings, self.configuration())?;
+        self.resolve_hostname(&mut settings)?;
         let (_, warnings) = plan::ulimits::plan(&settings.ulimits, plan::ulimits::own_hard_limit)?;
         let id = Id::random()?;
         let made_up = name.is_none();
@@ -95,6 +96,24 @@ impl Engine {
         Ok(())
     }
 
+    /// Who shares a network or a host name has its owner's name; all others their own.
+    fn resolve_hostname(&self, settings: &mut Settings) -> Result<()> {
+        if !settings.hostname.is_empty() {
+            return Ok(());
+        }
+        match &settings.network {
+            NetworkMode::Container(owner) => {
+                let owner = self.root.find(owner)?;
+                owner.record.hostname().clone_into(&mut settings.hostname);
+                settings.domainname.clone_from(&owner.record.settings.domainname);
+            }
+            NetworkMode::Host => settings.hostname = own_hostname(),
+            _ if settings.uts == UtsMode::Host => settings.hostname = own_hostname(),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn make(&self, mut wanted: Wanted<'_>) -> Result<Vec<String>> {
         let (id, root) = (wanted.id, &self.root);
         unfinished::begin(root, Work::Creating, id, &wanted.name)?;
@@ -111,12 +130,10 @@ impl Engine {
                 self.container_event("create", &container, []);
                 Ok(warnings)
             }
-            Err(error) => {
-                match self.destroy_directory(id, &wanted.name, lock) {
-                    Ok(()) => Err(error),
-                    Err(left) => Err(error.context(format!("(and clearing it away failed: {left})"))),
-                }
-            }
+            Err(error) => match self.destroy_directory(id, &wanted.name, lock) {
+                Ok(()) => Err(error),
+                Err(left) => Err(error.context(format!("(and clearing it away failed: {left})"))),
+            },
         }
     }
 
@@ -131,7 +148,7 @@ impl Engine {
         crash_point!("create.mounts");
         let parent = match settings.cgroup_parent.as_str() {
             "" => self.root.cgroup_parent(),
-            parent => parent.trim_end_matches('/').to_owned(),
+            parent => format!("/{}", parent.trim_matches('/')),
         };
         let record = Record {
             format: layout::FORMAT,
@@ -189,6 +206,10 @@ fn check_platform(image: &ResolvedImage, wanted: Option<&Platform>, name: &str) 
     Err(Error::not_found(format!(
         "image with reference {name} was found but does not provide the specified platform ({wanted})"
     )))
+}
+
+fn own_hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn random_numbers() -> Result<[u32; 3]> {

@@ -1,1 +1,52 @@
-//! TBD
+//! What the helper `container-exited` does: what is left to do after a container's last exit that its supervisor cannot.
+//!
+//! Idempotent, and asks for nothing but the container's own state: a supervisor of any age may call it, at any time.
+
+use base::id::Id;
+use base::{Result, crash_point};
+
+use super::mend::Settled;
+use super::record::{Desired, Locked};
+use super::remove::AnonymousVolumes;
+use crate::caller::Operation;
+use crate::{Caller, Engine};
+
+impl Engine {
+    /// Clears away what a container's run has left; a container that is meant for one run goes with its volumes.
+    ///
+    /// One that does not exist any more, or runs again, is left alone.
+    ///
+    /// # Errors
+    /// What could not be cleared away.
+    pub fn container_exited(&self, caller: &Caller, id: &str) -> Result<()> {
+        caller.permit(Operation::Change, &format!("clear away after {id}"))?;
+        let id: Id = id.parse()?;
+        let Some(container) = self.root.load_locked(&id)? else { return Ok(()) };
+        match self.settle(&container)? {
+            Settled::Supervised(_) | Settled::Fresh => Ok(()),
+            Settled::Down(state) => {
+                crash_point!("exited.locked");
+                // Whoever stopped it has told already.
+                if !state.stopped_by_user {
+                    self.container_event("die", &container, [("exitCode", state.exit_code.to_string())]);
+                }
+                self.after_exit(container)
+            }
+            Settled::Mended(_) => self.after_exit(container),
+        }
+    }
+
+    /// What follows the last exit of a container that is down.
+    ///
+    /// # Errors
+    /// As [`Engine::container_exited`].
+    pub(super) fn after_exit(&self, container: Locked) -> Result<()> {
+        self.tear_down(&container)?;
+        crash_point!("exited.torn-down");
+        // Who restarts it will start it, or say that it cannot.
+        if container.record.settings.auto_remove && container.intent()?.desired != Desired::Restarting {
+            return self.remove_settled(container, AnonymousVolumes::Remove);
+        }
+        Ok(())
+    }
+}

@@ -1,7 +1,12 @@
 //! Freezes and thaws a container.
 
-use base::Result;
+use base::{Error, Result};
+use supervisor::client::Client;
+use supervisor::state::Status;
 
+use super::mend::Settled;
+use super::record::Locked;
+use crate::caller::Operation;
 use crate::{Caller, Engine};
 
 impl Engine {
@@ -10,8 +15,11 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it does not run or is paused already.
     pub fn pause_container(&self, caller: &Caller, name: &str) -> Result<()> {
-        let _ = (caller, name);
-        todo!()
+        caller.permit(Operation::Change, &format!("pause {name}"))?;
+        let (container, client) = self.lock_running(name)?;
+        client.pause()?;
+        self.container_event("pause", &container, []);
+        Ok(())
     }
 
     /// Lets the processes of the container go on.
@@ -19,7 +27,33 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it is not paused.
     pub fn unpause_container(&self, caller: &Caller, name: &str) -> Result<()> {
-        let _ = (caller, name);
-        todo!()
+        caller.permit(Operation::Change, &format!("unpause {name}"))?;
+        let (container, client) = self.lock_running(name)?;
+        client.resume()?;
+        self.container_event("unpause", &container, []);
+        Ok(())
+    }
+
+    /// A container that has a process, its lock held, and its supervisor.
+    fn lock_running(&self, name: &str) -> Result<(Locked, Client)> {
+        let container = self.lock_container(name)?;
+        let client = match self.settle(&container)? {
+            Settled::Supervised(state) if state.status == Status::Restarting => {
+                return Err(Error::conflict(format!(
+                    "Container {} is restarting, wait until the container is running",
+                    container.id
+                )));
+            }
+            Settled::Supervised(_) => Client::connect(container.directory())?,
+            Settled::Mended(state) => {
+                let refusal = Error::conflict(format!("Container {} is not running", container.id));
+                return self.restart_mended(container, &state).and(Err(refusal));
+            }
+            Settled::Fresh | Settled::Down(_) => None,
+        };
+        match client {
+            Some(client) => Ok((container, client)),
+            None => Err(Error::conflict(format!("Container {} is not running", container.id))),
+        }
     }
 }

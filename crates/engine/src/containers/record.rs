@@ -12,7 +12,7 @@ use base::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::inspect::MountPoint;
-use super::modes::{NetworkMode, RestartPolicy};
+use super::modes::{IpcMode, NetworkMode, PidMode, RestartPolicy};
 use super::settings::Settings;
 use crate::root::Root;
 use crate::{layout, names};
@@ -89,6 +89,8 @@ pub(crate) enum Desired {
     Stopped,
     /// The user started it and has not stopped it since.
     Running,
+    /// The same, and its present run is ended for a new one.
+    Restarting,
 }
 
 /// What belongs to the pod rather than to the process, as the last start resolved it.
@@ -139,6 +141,24 @@ impl Container {
         Ok(sandbox.unwrap_or_else(|| Sandbox::resolve(&self.record.settings)))
     }
 
+    /// The containers whose namespaces it shares.
+    pub(crate) fn joins(&self) -> Vec<Id> {
+        let settings = &self.record.settings;
+        let network = match &settings.network {
+            NetworkMode::Container(other) => Some(other),
+            _ => None,
+        };
+        let pid = match &settings.pid {
+            PidMode::Container(other) => Some(other),
+            _ => None,
+        };
+        let ipc = match &settings.ipc {
+            IpcMode::Container(other) => Some(other),
+            _ => None,
+        };
+        [network, pid, ipc].into_iter().flatten().filter_map(|other| other.parse().ok()).collect()
+    }
+
     /// What the user wants of it; what create wrote, where nothing was changed since.
     pub(crate) fn intent(&self) -> Result<Intent> {
         let intent = file::read_json(self.directory(), layout::INTENT)?;
@@ -164,6 +184,15 @@ impl Sandbox {
 impl Locked {
     pub(crate) fn new(container: Container, lock: Lock) -> Self {
         Self { container, _lock: lock }
+    }
+
+    /// Lets go of the lock.
+    pub(crate) fn unlock(self) -> Container {
+        self.container
+    }
+
+    pub(crate) fn into_parts(self) -> (Container, Lock) {
+        (self.container, self._lock)
     }
 
     pub(crate) fn write_intent(&self, intent: &Intent) -> Result<()> {
@@ -266,7 +295,12 @@ impl Root {
 
 impl crate::Engine {
     /// Notes in the journal that something happened to a container.
-    pub(crate) fn container_event<const N: usize>(&self, action: &str, container: &Container, more: [(&str, String); N]) {
+    pub(crate) fn container_event<const N: usize>(
+        &self,
+        action: &str,
+        container: &Container,
+        more: [(&str, String); N],
+    ) {
         let record = &container.record;
         let mut attributes = record.settings.labels.clone();
         attributes.insert("image".to_owned(), record.image.name.clone());

@@ -1,8 +1,17 @@
 //! Removes a container and everything of it.
+//!
+//! In this order, so that a crash leaves what the next changing command finishes: a note below `unfinished/`; `config.json` is set aside, and with it the container
+//! is gone for everybody; volumes that nobody named; name, directory, note.
 
-use base::Result;
+use base::{Context, Error, Result, crash_point};
+use supervisor::state::{State, Status};
 
-use crate::{Caller, Engine};
+use super::kill::AT_ONCE;
+use super::mend::Settled;
+use super::record::Locked;
+use super::unfinished::{self, Work};
+use crate::caller::Operation;
+use crate::{Caller, Engine, layout};
 
 /// How to remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,13 +22,83 @@ pub struct RemoveRequest {
     pub volumes: bool,
 }
 
+/// What becomes of volumes that nobody named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnonymousVolumes {
+    /// They stay.
+    Keep,
+    /// They go, unless another container uses them.
+    Remove,
+}
+
 impl Engine {
     /// Removes the container; when this returns, nothing of it is left on the host.
     ///
     /// # Errors
     /// `Conflict` when it runs and is not forced.
     pub fn remove_container(&self, caller: &Caller, name: &str, request: RemoveRequest) -> Result<()> {
-        let _ = (caller, name, request);
-        todo!()
+        caller.permit(Operation::Change, &format!("remove {name}"))?;
+        let container = self.lock_container(name)?;
+        if let Settled::Supervised(state) = self.settle(&container)? {
+            if !request.force {
+                return Err(refusal(&container, &state));
+            }
+            self.container_event("kill", &container, [("signal", "9".to_owned())]);
+            // With the lock held: nobody can delay this, and nobody may start it again.
+            self.stop_locked(&container)?;
+            crash_point!("rm.killed");
+        }
+        let volumes = if request.volumes { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
+        self.remove_settled(container, volumes)
     }
+
+    fn stop_locked(&self, container: &Locked) -> Result<()> {
+        if let Some(client) = supervisor::client::Client::connect(container.directory())? {
+            // Whatever it answers, what counts is how the container is afterwards.
+            let _ = client.stop(AT_ONCE);
+        }
+        let settled = self.settle(container)?;
+        match settled.last() {
+            Some(state) => {
+                self.container_event("die", container, [("exitCode", state.exit_code.to_string())]);
+                Ok(())
+            }
+            None => Err(Error::unavailable(format!("container {} could not be killed", container.name()))),
+        }
+    }
+
+    /// Removes a container that is down.
+    ///
+    /// # Errors
+    /// What stays, by name. It is tried again by whoever changes something next.
+    pub(super) fn remove_settled(&self, container: Locked, volumes: AnonymousVolumes) -> Result<()> {
+        self.tear_down(&container)?;
+        let work = match volumes {
+            AnonymousVolumes::Keep => Work::Removing,
+            AnonymousVolumes::Remove => Work::RemovingWithVolumes,
+        };
+        unfinished::begin_again(&self.root, work, &container.id, container.name())?;
+        crash_point!("rm.noted");
+        rustix::fs::renameat(container.directory(), layout::CONFIG, container.directory(), layout::REMOVED)
+            .with_context(|| format!("remove {}", container.name()))?;
+        crash_point!("rm.config-gone");
+        if volumes == AnonymousVolumes::Remove {
+            self.remove_anonymous_volumes(&container.record.mounts)?;
+        }
+        crash_point!("rm.volumes-gone");
+        let (container, lock) = container.into_parts();
+        self.destroy_directory(&container.id, container.name(), lock)?;
+        self.container_event("destroy", &container, []);
+        Ok(())
+    }
+}
+
+/// Docker's words.
+fn refusal(container: &Locked, state: &State) -> Error {
+    let (article, advice) = match state.status {
+        Status::Paused => ("a paused", "Unpause and then stop the container before attempting removal or force remove"),
+        Status::Restarting => ("a restarting", "Stop the container before attempting removal or force remove"),
+        _ => ("a running", "Stop the container before attempting removal or force remove"),
+    };
+    Error::conflict(format!("You cannot remove {article} container {}. {advice}", container.id))
 }

@@ -1,8 +1,9 @@
 //! Gives a container another name.
 
-use base::Result;
+use base::{Error, Result, crash_point};
 
-use crate::{Caller, Engine};
+use crate::caller::Operation;
+use crate::{Caller, Engine, names};
 
 impl Engine {
     /// Renames a container in any state.
@@ -10,7 +11,28 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a malformed name, `Conflict` for one in use.
     pub fn rename_container(&self, caller: &Caller, name: &str, new_name: &str) -> Result<()> {
-        let _ = (caller, name, new_name);
-        todo!()
+        caller.permit(Operation::Change, &format!("rename {name}"))?;
+        let new_name = new_name.strip_prefix('/').unwrap_or(new_name);
+        if new_name.is_empty() || name.is_empty() {
+            return Err(Error::invalid("Neither old nor new names may be empty"));
+        }
+        names::check(new_name)?;
+        let mut container = self.lock_container(name)?;
+        let old_name = container.name().to_owned();
+        if old_name == new_name {
+            return Err(Error::invalid("Renaming a container with the same name as its current name"));
+        }
+        // The lock keeps the new name ours until the record says it; the old one is stale from then on.
+        names::take(&self.root, new_name, &container.id)?;
+        crash_point!("rename.name-taken");
+        new_name.clone_into(&mut container.container.record.name);
+        if let Err(error) = container.write_record() {
+            names::release(&self.root, new_name, &container.id)?;
+            return Err(error.context(format!("rename {old_name}")));
+        }
+        crash_point!("rename.record-written");
+        names::release(&self.root, &old_name, &container.id)?;
+        self.container_event("rename", &container, [("oldName", format!("/{old_name}"))]);
+        Ok(())
     }
 }

@@ -8,9 +8,10 @@ use std::os::fd::AsFd;
 
 use base::id::Id;
 use base::lock::{Lock, Sharing};
-use base::{Context, Result, file};
+use base::{Context, Result, crash_point, file};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
+use serde::Deserialize;
 
 use super::record;
 use crate::root::{Root, ids_in};
@@ -23,6 +24,8 @@ pub(crate) enum Work {
     Creating,
     /// The container is gone for everybody already.
     Removing,
+    /// The same; volumes that nobody named go with it.
+    RemovingWithVolumes,
 }
 
 impl Work {
@@ -30,6 +33,7 @@ impl Work {
         match self {
             Self::Creating => "creating",
             Self::Removing => "removing",
+            Self::RemovingWithVolumes => "removing-with-volumes",
         }
     }
 }
@@ -58,14 +62,22 @@ pub(crate) fn end(root: &Root, id: &Id) -> Result<()> {
     }
 }
 
+/// What is still needed of the record of a container that is being removed.
+#[derive(Deserialize)]
+struct Removed {
+    mounts: Vec<crate::mounts::Planned>,
+}
+
 impl Engine {
     /// Clears away what crashes have left half made or half removed. Costs one look at a folder that is empty as a rule.
     ///
+    /// What cannot be removed was told to whoever tried first, and stays for the next: it must not keep anybody from something else.
+    ///
     /// # Errors
-    /// When something of it cannot be removed.
+    /// When the folder cannot be listed.
     pub(crate) fn clear_unfinished(&self) -> Result<()> {
         for id in ids_in(self.root.unfinished()?)? {
-            self.clear_one(&id).map_err(|error| error.context(format!("clear away container {}", id.short())))?;
+            let _ = self.clear_one(&id);
         }
         Ok(())
     }
@@ -84,12 +96,15 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let whole = record::name_of(directory.as_fd())?.is_some();
-        if work == Work::Creating && whole {
+        if whole {
+            // It was made, or nothing of it is gone yet: whoever wants it removed says so again.
             return end(&self.root, id);
         }
-        if work == Work::Removing && whole {
-            // It was still to be stopped, so nothing of it is gone: whoever wants it removed says so again.
-            return end(&self.root, id);
+        super::shared_memory::remove(&self.root.layout.container(id))?;
+        if work == Work::RemovingWithVolumes
+            && let Ok(Some(removed)) = file::read_json::<Removed>(directory.as_fd(), layout::REMOVED)
+        {
+            self.remove_anonymous_volumes(&removed.mounts)?;
         }
         self.destroy_directory(id, &name, lock)
     }
@@ -97,10 +112,12 @@ impl Engine {
     /// Removes everything of a container that exists for nobody any more.
     pub(crate) fn destroy_directory(&self, id: &Id, name: &str, lock: Lock) -> Result<()> {
         names::release(&self.root, name, id)?;
+        crash_point!("rm.name-gone");
         let folder = base::tree::Tree::new(
             self.root.containers().try_clone_to_owned().context("open the folder of containers")?,
         );
         folder.remove_all(id.as_str().as_ref())?;
+        crash_point!("rm.directory-gone");
         drop(lock);
         end(&self.root, id)
     }
@@ -117,6 +134,7 @@ fn read(root: &Root, id: &Id) -> Result<Option<(Work, String)>> {
         file::remove(root.unfinished()?, id.as_str())?;
         return Ok(None);
     };
-    let work = if word == Work::Removing.word() { Work::Removing } else { Work::Creating };
+    let works = [Work::Removing, Work::RemovingWithVolumes];
+    let work = works.into_iter().find(|work| work.word() == word).unwrap_or(Work::Creating);
     Ok(Some((work, name.to_owned())))
 }

@@ -64,7 +64,9 @@ fn namespaces(settings: &Settings) -> Result<()> {
     }
     // Its process 1 is another's: an init of its own would be nobody's parent.
     if settings.pid != PidMode::Private && settings.init == Some(true) {
-        return Err(Error::invalid("conflicting options: --init and the PID mode: the container's init would not be process 1"));
+        return Err(Error::invalid(
+            "conflicting options: --init and the PID mode: the container's init would not be process 1",
+        ));
     }
     Ok(())
 }
@@ -72,8 +74,7 @@ fn namespaces(settings: &Settings) -> Result<()> {
 fn hostname(settings: &Settings) -> Result<()> {
     for name in [&settings.hostname, &settings.domainname] {
         let label_is_good = |label: &str| {
-            !label.is_empty()
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         };
         if !name.is_empty() && (name.len() > 64 || !name.trim_end_matches('.').split('.').all(label_is_good)) {
             return Err(Error::invalid(format!(
@@ -87,7 +88,9 @@ fn hostname(settings: &Settings) -> Result<()> {
 fn process(settings: &Settings) -> Result<()> {
     let directory = &settings.working_directory;
     if !directory.is_empty() && !directory.starts_with('/') {
-        return Err(Error::invalid(format!("the working directory '{directory}' is invalid, it needs to be an absolute path")));
+        return Err(Error::invalid(format!(
+            "the working directory '{directory}' is invalid, it needs to be an absolute path"
+        )));
     }
     if let Some(entry) = settings.environment.iter().find(|entry| entry.is_empty() || entry.starts_with('=')) {
         return Err(Error::invalid(format!("invalid environment variable: {entry}")));
@@ -110,7 +113,10 @@ fn process(settings: &Settings) -> Result<()> {
 
 fn drivers(settings: &Settings) -> Result<()> {
     if !matches!(settings.volume_driver.as_str(), "" | "local") {
-        return Err(Error::unsupported(format!("not supported: volume driver {:?}: only local", settings.volume_driver)));
+        return Err(Error::unsupported(format!(
+            "not supported: volume driver {:?}: only local",
+            settings.volume_driver
+        )));
     }
     if !matches!(settings.runtime.as_str(), "" | "berth" | "runc" | "io.containerd.runc.v2") {
         return Err(Error::invalid(format!("unknown or invalid runtime name: {}", settings.runtime)));
@@ -120,6 +126,12 @@ fn drivers(settings: &Settings) -> Result<()> {
             "unknown log driver {:?}: use json-file, local or none",
             settings.log.driver
         )));
+    }
+    logs::Options::parse(&settings.log.driver, &settings.log.options)?;
+    if settings.cgroup_parent.split('/').any(|part| part == "." || part == "..")
+        || settings.cgroup_parent.contains("//")
+    {
+        return Err(Error::invalid(format!("invalid cgroup parent {:?}: use a plain path", settings.cgroup_parent)));
     }
     Ok(())
 }

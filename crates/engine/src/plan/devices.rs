@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::{Context, Error, Result};
+use cgroup::{Access, DeviceKind, DeviceRule};
 use rustix::fs::FileType;
 
 use crate::containers::{DeviceMapping, Settings};
@@ -10,7 +11,21 @@ use crate::containers::{DeviceMapping, Settings};
 /// What `--device` may grant.
 const PERMISSIONS: &str = "rwm";
 /// Folders and files of `/dev` that every container has its own of.
-const OWN: &[&str] = &["console", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout", "lxc", "lxd-fuse", ".lxc", "core"];
+const OWN: &[&str] =
+    &["console", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout", "lxc", "lxd-fuse", ".lxc", "core"];
+/// What every container may use: `(major, minor)` of character devices.
+const GRANTED: &[(u32, Option<u32>)] = &[
+    (1, Some(3)),
+    (1, Some(5)),
+    (1, Some(7)),
+    (1, Some(8)),
+    (1, Some(9)),
+    (5, Some(0)),
+    (5, Some(1)),
+    (5, Some(2)),
+    // Terminals.
+    (136, None),
+];
 /// More than any host has; a directory that loops ends here.
 const DEVICE_LIMIT: usize = 4096;
 
@@ -109,13 +124,52 @@ pub fn find(settings: &Settings) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// What the device controller is told: nothing but what every container has, what was `found` and what the user's rules say.
+///
+/// # Errors
+/// `Invalid` for a rule that is none.
+pub fn rules(settings: &Settings, found: &[Found]) -> Result<Vec<DeviceRule>> {
+    if settings.privileged {
+        return Ok(vec![DeviceRule::ALLOW_ALL]);
+    }
+    let allow = |kind, major, minor, access| DeviceRule { allow: true, kind, major, minor, access };
+    let make = Access { read: false, write: false, make: true };
+    // Making a device file gives no access to the device.
+    let mut rules = vec![
+        DeviceRule::DENY_ALL,
+        allow(DeviceKind::Character, None, None, make),
+        allow(DeviceKind::Block, None, None, make),
+    ];
+    rules.extend(GRANTED.iter().map(|(major, minor)| allow(DeviceKind::Character, Some(*major), *minor, Access::ALL)));
+    for device in found {
+        let kind = if device.block { DeviceKind::Block } else { DeviceKind::Character };
+        rules.push(allow(kind, Some(device.major), Some(device.minor), Access::parse(&device.permissions)?));
+    }
+    for text in &settings.device_rules {
+        let rule = parse_rule(text)?;
+        let access = Access::parse(&rule.permissions)?;
+        match rule.kind {
+            'b' => rules.push(allow(DeviceKind::Block, rule.major, rule.minor, access)),
+            'c' => rules.push(allow(DeviceKind::Character, rule.major, rule.minor, access)),
+            // The kernel takes numbers and access only for one kind.
+            _ => rules.extend(
+                [DeviceKind::Block, DeviceKind::Character].map(|kind| allow(kind, rule.major, rule.minor, access)),
+            ),
+        }
+    }
+    Ok(rules)
+}
+
 fn find_one(mapping: &DeviceMapping, found: &mut Vec<Found>) -> Result<()> {
     let host = Path::new(&mapping.host_path);
     let inside = if mapping.container_path.is_empty() { host } else { Path::new(&mapping.container_path) };
     let permissions = if mapping.permissions.is_empty() { PERMISSIONS } else { &mapping.permissions };
     // A link like /dev/cdrom is followed; what it names is then looked at.
     let target = std::fs::canonicalize(host).map_err(|error| {
-        Error::invalid(format!("error gathering device information while adding custom device {:?}: {error}", mapping.host_path))
+        Error::invalid(format!(
+            "error gathering device information while adding custom device {:?}: {error}",
+            mapping.host_path
+        ))
     })?;
     let before = found.len();
     if target.is_dir() {
@@ -182,8 +236,11 @@ mod tests {
     use super::*;
 
     fn mapping(host: &str, inside: &str, permissions: &str) -> Settings {
-        let device =
-            DeviceMapping { host_path: host.to_owned(), container_path: inside.to_owned(), permissions: permissions.to_owned() };
+        let device = DeviceMapping {
+            host_path: host.to_owned(),
+            container_path: inside.to_owned(),
+            permissions: permissions.to_owned(),
+        };
         Settings { devices: vec![device], ..Settings::default() }
     }
 
@@ -209,10 +266,29 @@ mod tests {
     #[test]
     fn notation() {
         assert!(check(&mapping("/dev/null", "", "rwm")).is_ok());
-        for (host, inside, permissions) in
-            [("dev/null", "", ""), ("", "", ""), ("/dev/null", "x", ""), ("/dev/null", "/dev/../x", ""), ("/dev/null", "", "rr")]
-        {
+        for (host, inside, permissions) in [
+            ("dev/null", "", ""),
+            ("", "", ""),
+            ("/dev/null", "x", ""),
+            ("/dev/null", "/dev/../x", ""),
+            ("/dev/null", "", "rr"),
+        ] {
             assert!(check(&mapping(host, inside, permissions)).is_err(), "{host} {inside} {permissions}");
         }
+    }
+
+    #[test]
+    fn only_what_is_granted_found_or_ruled() {
+        let found = find(&mapping("/dev/null", "/dev/nothing", "r")).unwrap();
+        let settings =
+            Settings { device_rules: vec!["b 8:* rw".to_owned(), "a 10:1 r".to_owned()], ..Settings::default() };
+        let rules = super::rules(&settings, &found).unwrap();
+        assert_eq!(rules[0], DeviceRule::DENY_ALL);
+        let texts: Vec<String> =
+            rules[rules.len() - 4..].iter().map(|rule| format!("{:?} {}", rule.kind, rule.access)).collect();
+        assert_eq!(texts, ["Character r", "Block rw", "Block r", "Character r"]);
+        assert_eq!((rules.len(), rules[rules.len() - 3].minor), (3 + GRANTED.len() + 4, None));
+        let privileged = Settings { privileged: true, ..settings };
+        assert_eq!(super::rules(&privileged, &found).unwrap(), [DeviceRule::ALLOW_ALL]);
     }
 }

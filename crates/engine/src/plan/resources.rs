@@ -64,7 +64,9 @@ fn processors(limits: &ResourceLimits) -> Result<()> {
         return refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set.");
     }
     let available = std::thread::available_parallelism().map_or(u64::MAX, |count| count.get() as u64);
-    if limits.nano_cpus > 0 && (limits.nano_cpus < 10_000_000 || limits.nano_cpus > available.saturating_mul(1_000_000_000)) {
+    if limits.nano_cpus > 0
+        && (limits.nano_cpus < 10_000_000 || limits.nano_cpus > available.saturating_mul(1_000_000_000))
+    {
         return Err(Error::invalid(format!(
             "Range of CPUs is from 0.01 to {available}.00, as there are only {available} CPUs available"
         )));
@@ -113,6 +115,27 @@ pub fn quota_and_period(limits: &ResourceLimits) -> (Option<i64>, Option<u64>) {
     (quota, (limits.cpu_period != 0).then_some(limits.cpu_period))
 }
 
+/// What the control group is limited to, devices aside.
+#[must_use]
+pub fn control_group(limits: &ResourceLimits) -> cgroup::Resources {
+    let bytes = |value: u64| (value > 0).then(|| i64::try_from(value).unwrap_or(i64::MAX));
+    let (cpu_quota, cpu_period) = quota_and_period(limits);
+    cgroup::Resources {
+        memory: bytes(limits.memory),
+        memory_swap: memory_and_swap(limits),
+        memory_reservation: bytes(limits.memory_reservation),
+        memory_swappiness: limits.memory_swappiness,
+        oom_kill_disable: limits.oom_kill_disable,
+        cpu_shares: (limits.cpu_shares > 0).then_some(limits.cpu_shares),
+        cpu_quota: cpu_quota.map(|quota| quota.max(-1)),
+        cpu_period,
+        cpuset_cpus: limits.cpuset_cpus.clone(),
+        cpuset_mems: limits.cpuset_mems.clone(),
+        pids: limits.pids.map(|pids| if pids > 0 { pids } else { -1 }),
+        ..cgroup::Resources::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +181,22 @@ mod tests {
         let half = ResourceLimits { nano_cpus: 500_000_000, ..Default::default() };
         assert_eq!(quota_and_period(&half), (Some(50_000), Some(100_000)));
         assert_eq!(quota_and_period(&ResourceLimits::default()), (None, None));
+    }
+
+    #[test]
+    fn the_control_group() {
+        assert!(control_group(&ResourceLimits::default()).is_empty());
+        let limits = ResourceLimits {
+            memory: 8 << 20,
+            nano_cpus: 500_000_000,
+            pids: Some(0),
+            cpu_shares: 512,
+            memory_swap: -1,
+            ..Default::default()
+        };
+        let group = control_group(&limits);
+        assert_eq!((group.memory, group.memory_swap, group.pids), (Some(8 << 20), Some(-1), Some(-1)));
+        assert_eq!((group.cpu_quota, group.cpu_period, group.cpu_shares), (Some(50_000), Some(100_000), Some(512)));
+        assert!(group.check().is_ok());
     }
 }

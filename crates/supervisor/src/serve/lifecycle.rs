@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// How long a terminal may take to say its last after its process has exited.
 const TERMINAL_PATIENCE: Duration = Duration::from_millis(100);
 
+/// The exit code of a command line whose failure has none of its own.
+const UNEXPLAINED: u8 = 125;
+/// What a container shows that failed so, as Docker's does.
+const NOT_STARTED: i32 = 128;
+
 impl Supervisor {
     /// Creates the container for the first time and tells the engine.
     pub(super) fn create_first(&mut self) -> Result<()> {
@@ -76,7 +81,10 @@ impl Supervisor {
         self.retire_streams();
         self.state.pid = 0;
         self.state.error = error.to_string();
-        self.state.exit_code = i32::from(error.exit_code());
+        self.state.exit_code = match error.exit_code() {
+            UNEXPLAINED => NOT_STARTED,
+            code => i32::from(code),
+        };
         self.state.finished_at = Timestamp::now();
         // The engine that started it is told, and decides itself what follows.
         if self.phase == Phase::Created {

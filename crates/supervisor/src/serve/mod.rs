@@ -144,7 +144,13 @@ impl Supervisor {
         base::crash_point!("supervisor.alive");
         plan.spec.process.oom_score_adjustment.get_or_insert(inherited.oom_score_adjustment);
         let mut state = State::read(directory.as_fd()).ok().flatten().unwrap_or_else(State::starting);
-        state = State { finished_at: state.finished_at, restart_count: plan.restart_count, ..State::starting() };
+        // A start that fails is no run: what is known of the last one stays.
+        state = State {
+            started_at: state.started_at,
+            finished_at: state.finished_at,
+            restart_count: plan.restart_count,
+            ..State::starting()
+        };
         let log = logs::Writer::open(directory.as_fd(), files::LOG, plan.log.options.clone())?;
         let listener = control::listen(directory.as_fd())?;
         let streams = Streams::new(&plan.spec.process, plan.stdin);

@@ -1,0 +1,79 @@
+//! The container's own `/etc/hosts`, `/etc/resolv.conf` and `/etc/hostname`: written anew at each start, into its directory, and bound from there.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use base::file::{self, Durability};
+use base::{Context, Result};
+use runtime::spec::{Mount, MountOptions, MountSource, Propagation, ReadOnly};
+use rustix::fs::{AtFlags, Mode};
+
+use crate::containers::record::{Locked, Sandbox};
+use crate::containers::{NetworkMode, Settings};
+use crate::{Engine, layout, plan};
+
+/// Longer files of the host are not taken over.
+const HOST_FILE_LIMIT: u64 = 1 << 20;
+
+impl Engine {
+    /// Writes the files and says where they are mounted. Who shares another's network shares its names and its resolver.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn etc_mounts(&self, container: &Locked, sandbox: &Sandbox) -> Result<Vec<Mount>> {
+        let settings = &container.record.settings;
+        let own = self.root.layout.container(&container.id);
+        write(container, layout::HOSTNAME, &format!("{}\n", container.record.hostname()))?;
+        let owner = sandbox.owner.as_ref().map(|owner| self.root.layout.container(owner));
+        let network = match owner
+            .filter(|owner| owner.join(layout::HOSTS).exists() && owner.join(layout::RESOLV_CONF).exists())
+        {
+            Some(owner) => owner,
+            None => {
+                self.write_network_files(container, &sandbox.network)?;
+                own.clone()
+            }
+        };
+        Ok(vec![
+            mount(settings, &network, layout::HOSTS, "/etc/hosts"),
+            mount(settings, &network, layout::RESOLV_CONF, "/etc/resolv.conf"),
+            mount(settings, &own, layout::HOSTNAME, "/etc/hostname"),
+        ])
+    }
+
+    fn write_network_files(&self, container: &Locked, network: &NetworkMode) -> Result<()> {
+        let settings = &container.record.settings;
+        let base = if *network == NetworkMode::Host { Some(read_host("/etc/hosts")?) } else { None };
+        let gateway = self.configuration().host_gateway_ip.as_deref();
+        write(container, layout::HOSTS, &plan::files::hosts(settings, base.as_deref(), gateway)?)?;
+        write(container, layout::RESOLV_CONF, &plan::files::resolv_conf(settings, &read_host("/etc/resolv.conf")?))
+    }
+}
+
+/// Everybody in the container may read it.
+fn write(container: &Locked, name: &str, text: &str) -> Result<()> {
+    file::replace(container.directory(), name, text.as_bytes(), Durability::Lazy)?;
+    rustix::fs::chmodat(container.directory(), name, Mode::from_raw_mode(0o644), AtFlags::empty())
+        .with_context(|| format!("let everybody read {name}"))
+}
+
+fn mount(settings: &Settings, directory: &Path, name: &str, target: &str) -> Mount {
+    let read_only = if settings.read_only_root { ReadOnly::Single } else { ReadOnly::No };
+    Mount {
+        source: MountSource::Bind { path: directory.join(name), subpath: None, recursive: false },
+        target: target.to_owned(),
+        options: MountOptions { read_only, ..MountOptions::default() },
+        propagation: Propagation::default(),
+    }
+}
+
+/// A file of the host's; a missing one is empty.
+fn read_host(path: &str) -> Result<String> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) => return Err(error).with_context(|| format!("read {path}")),
+    };
+    let bytes = file::read_file_bounded(file.into(), HOST_FILE_LIMIT).with_context(|| format!("read {path}"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
