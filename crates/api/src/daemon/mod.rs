@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Context, Result};
-use engine::Engine;
+use engine::{Caller, Engine};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -106,6 +106,7 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
         closing,
         busy: busy.clone(),
     });
+    mend(&server)?;
     let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
     let mut accepting = JoinSet::new();
     for listener in &listeners {
@@ -128,6 +129,17 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
     let _ = tokio::time::timeout(FAREWELL, under_way).await;
     // The last answers are still being written.
     tokio::time::sleep(PAUSE).await;
+    Ok(())
+}
+
+/// Mends what is broken, beside everything else: a restart policy may want to wait.
+fn mend(server: &Arc<Server>) -> Result<()> {
+    let server = server.clone();
+    let work = move || match server.engine.mend_all(&Caller::engine()) {
+        Err(error) => say(&format!("mend: {error}")),
+        Ok(failed) => failed.iter().for_each(|(id, error)| say(&format!("mend {}: {error}", id.short()))),
+    };
+    std::thread::Builder::new().name("mend".to_owned()).spawn(work).context("start a thread to mend containers")?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod boot;
 mod disk_usage;
 mod info;
+mod mend;
 mod reap;
 mod version;
 
