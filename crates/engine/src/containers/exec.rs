@@ -15,13 +15,11 @@ use supervisor::state::{self, Observed, Status};
 
 use super::attach::Attached;
 use super::record::Container;
+use super::view::KILLED;
 use crate::caller::Operation;
 use crate::plan::capabilities::Capabilities;
 use crate::plan::{self, effective};
 use crate::{Caller, Engine};
-
-/// What 128 and the number of `SIGKILL` make.
-const KILLED: i32 = 137;
 
 /// A further process that is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

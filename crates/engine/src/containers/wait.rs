@@ -13,12 +13,11 @@ use supervisor::protocol::Condition;
 use supervisor::state::{self, Observed, State, Status};
 
 use super::pending::{Handed, Slot};
-use super::record::Container;
+use super::record::{Container, Desired};
+use super::view::KILLED;
 use crate::caller::Operation;
 use crate::{Caller, Engine};
 
-/// What 128 and the number of `SIGKILL` make.
-const KILLED: i32 = 137;
 /// What is not told is looked for after this time.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -133,7 +132,8 @@ impl Wait {
             return Ok(());
         }
         // Of a container that goes with its exit nothing is left by now, or what was to remove it has failed.
-        if self.container.record.settings.auto_remove {
+        let is_restarted = self.container.intent().is_ok_and(|intent| intent.desired == Desired::Restarting);
+        if self.container.record.settings.auto_remove && !is_restarted {
             self.source = Source::Over(exit);
             return Ok(());
         }

@@ -99,6 +99,8 @@ impl Engine {
             shutdown.failed.clear();
             self.stop_all(&running, &mut shutdown)?;
         }
+        // What cannot be settled is extracted once more after the boot.
+        let _ = self.settle_layers();
         Ok(shutdown)
     }
 
