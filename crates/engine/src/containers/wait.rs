@@ -38,7 +38,7 @@ pub enum WaitCondition {
 pub struct Exit {
     /// The process's own code, or 128 and the signal that ended it.
     pub code: i32,
-    /// Why there is no code, where there is none.
+    /// Why the last start failed, where it did and nothing but the present state was asked for.
     pub error: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl Wait {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match &mut self.source {
-                Source::Over(exit) => return Ok(Some(exit.clone())),
+                Source::Over(exit) => return Ok(Some(told(exit, self.condition))),
                 Source::Start(slot) => match slot.take(left.min(LOOK_AGAIN)) {
                     Handed::Nothing => self.look()?,
                     Handed::Waiting(waiting) => {
@@ -233,6 +233,13 @@ impl Exit {
             _ => Self::new(KILLED, ""),
         }
     }
+}
+
+/// Why a start failed is told by the start. Who waited for an exit or a removal got what was waited for, and Docker's clients would take the reason
+/// for a failure of the wait.
+fn told(exit: &Exit, condition: WaitCondition) -> Exit {
+    let error = exit.error.clone().filter(|_| condition == WaitCondition::NotRunning);
+    Exit { code: exit.code, error }
 }
 
 impl From<WaitCondition> for Condition {

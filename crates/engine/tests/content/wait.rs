@@ -105,6 +105,19 @@ fn the_supervisor_tells_the_exit() {
 }
 
 #[test]
+fn why_it_could_not_be_started_is_told_of_the_present_only() {
+    for condition in [WaitCondition::NotRunning, WaitCondition::NextExit] {
+        let (host, id) = host();
+        let played = Played::begin(&host.container(&id));
+        let mut wait = wait(&host, condition);
+        let (socket, _) = played.waiting();
+        protocol::send(socket.as_fd(), &Reply::Exited { exit_code: 127, error: "why".to_owned() }, &[]).unwrap();
+        let error = (condition == WaitCondition::NotRunning).then(|| "why".to_owned());
+        assert_eq!(wait.poll(LONG).unwrap(), Some(Exit { code: 127, error }));
+    }
+}
+
+#[test]
 fn who_is_killed_says_nothing() {
     for condition in [WaitCondition::NotRunning, WaitCondition::NextExit] {
         let (host, id) = host();
@@ -146,11 +159,10 @@ fn a_start_elsewhere_is_found() {
         let (socket, _) = played.waiting();
         protocol::send(socket.as_fd(), &Reply::Exited { exit_code: 4, error: "why".to_owned() }, &[]).unwrap();
     }
-    let told = Some(Exit { code: 4, error: Some("why".to_owned()) });
-    assert_eq!(next.poll(LONG).unwrap(), told);
+    assert_eq!(next.poll(LONG).unwrap(), exit(4));
     played.exit(4);
     // It has exited, and is still there.
     assert_eq!(removed.poll(MOMENT).unwrap(), None);
     std::fs::remove_dir_all(host.container(&id)).unwrap();
-    assert_eq!(removed.poll(LONG).unwrap(), told);
+    assert_eq!(removed.poll(LONG).unwrap(), exit(4));
 }
