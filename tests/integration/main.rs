@@ -8,6 +8,7 @@
 mod harness;
 
 mod daemon;
+mod execs;
 mod files;
 mod flags;
 mod images;

@@ -1,0 +1,41 @@
+//! Execs: what a kill at any moment leaves, and what is kept of many.
+
+use crate::harness::{Host, IMAGE};
+
+#[test]
+fn an_exec_whose_command_is_killed_anywhere_leaves_the_container_alone() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    for point in ["exec.before-prepared", "exec.prepared", "exec.claimed", "exec.started"] {
+        host.berth_crashing(point, ["exec", "c", "echo", "lost"]).code(-9);
+        assert_eq!(host.inspect("c", "{{.State.Status}}"), "running", "{point}");
+        assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine", "{point}");
+    }
+}
+
+#[test]
+fn a_supervisor_that_is_killed_by_an_exec_is_mended() {
+    for point in ["exec.begun", "exec.executed", "exec.recorded", "exec.reaped"] {
+        let host = Host::with_image();
+        host.berth_crashing(point, ["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+        assert_ne!(host.berth(["exec", "c", "true"]).code, 0, "{point}");
+        host.wait_for("c", "{{.State.Status}} {{.ExecIDs}}", "dead []");
+        host.berth(["start", "c"]).ok();
+        assert_eq!(host.inspect("c", "{{.State.Status}}"), "running", "{point}");
+        assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine", "{point}");
+    }
+}
+
+#[test]
+fn records_of_many_execs_are_bounded() {
+    let host = Host::with_image();
+    let id = host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok().out();
+    let folder = host.root().join("containers").join(&id).join("execs");
+    for _ in 0..120 {
+        host.berth(["exec", "c", "true"]).ok();
+    }
+    let names: Vec<String> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names.iter().filter(|name| name.ends_with(".json")).count(), 100);
+    assert!(names.len() < 500, "{}", names.len());
+}
