@@ -229,6 +229,9 @@ mod tests {
         Users { running: id().filter(|_| running), stopped: id().filter(|_| stopped) }
     }
 
+    /// Names of the image, what is removed, who uses it, whether by force, and what comes of it.
+    type Row<'a, T> = (&'a [&'a str], &'a str, &'a Users, bool, T);
+
     /// Names that go, whether the image goes, or the beginning of the refusal's reason.
     fn decide(names: &[&str], what: &str, users: &Users, force: bool) -> Result<(usize, bool), String> {
         let image = image(names);
@@ -241,7 +244,7 @@ mod tests {
     fn names_and_ids() {
         let (free, running, stopped) = (users(false, false), users(true, false), users(false, true));
         let id = Digest::sha256(b"config").to_string();
-        let table: [(&[&str], &str, &Users, bool, (usize, bool)); 10] = [
+        let table: [Row<'_, (usize, bool)>; 10] = [
             (&["a"], "a", &free, false, (1, true)),
             (&["a", "a@DIGEST"], "a", &free, false, (2, true)),
             (&["a", "b"], "a", &free, false, (1, false)),
@@ -263,7 +266,7 @@ mod tests {
         let (free, running, stopped) = (users(false, false), users(true, false), users(false, true));
         let id = Digest::sha256(b"config");
         let text = id.to_string();
-        let table: [(&[&str], &str, &Users, bool, &str); 5] = [
+        let table: [Row<'_, &str>; 5] = [
             (
                 &["a"],
                 "a",

@@ -116,8 +116,7 @@ mod tests {
     fn a_plain_container() {
         let root = std::env::temp_dir().join(format!("engine-process-{}", std::process::id()));
         let layout = Layout::new(&root, &root.join("run"));
-        let settings =
-            Settings { command: Some(vec!["sh".to_owned()]), user: "www".to_owned(), ..Settings::default() };
+        let settings = Settings { command: Some(vec!["sh".to_owned()]), user: "www".to_owned(), ..Settings::default() };
         let process = plan(&settings, "web", &Configuration::default(), &layout).unwrap();
         assert_eq!((process.arguments[0].as_str(), process.user.as_str()), ("sh", "www"));
         assert_eq!(process.working_directory, "/");

@@ -1,5 +1,5 @@
 //! Images, and what hangs on containers that do not run, each test with a state root of its own.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod archive;
 mod containers;

@@ -106,7 +106,16 @@ impl Streams {
         set_nonblocking(&ours)?;
         let sends_input = attach.stdin && self.stdin != Stdin::Closed;
         let queue = VecDeque::new();
-        self.clients.push(Client { number, socket: ours, attach, queue, framed: !self.has_terminal, sends_input, ending: false, gone: false });
+        self.clients.push(Client {
+            number,
+            socket: ours,
+            attach,
+            queue,
+            framed: !self.has_terminal,
+            sends_input,
+            ending: false,
+            gone: false,
+        });
         Ok(())
     }
 
