@@ -116,10 +116,12 @@ impl Engine {
 
     fn make(&self, mut wanted: Wanted<'_>) -> Result<Vec<String>> {
         let (id, root) = (wanted.id, &self.root);
+        let noting = unfinished::lock(root, Sharing::Shared)?;
         unfinished::begin(root, Work::Creating, id, &wanted.name)?;
         crash_point!("create.noted");
         let directory = make_new_directory(root.containers(), id.as_str(), 0o700)?;
         let lock = Lock::acquire(directory.as_fd(), layout::LOCK, Sharing::Exclusive)?;
+        drop(noting);
         crash_point!("create.directory");
         let made = self.take_name(&mut wanted).and_then(|()| self.fill(&wanted, directory));
         match made {

@@ -4,10 +4,11 @@
 //! done. A link whose container's lock is free therefore stands for a crash, and whoever changes something next finds it without looking at
 //! any other container.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use base::id::Id;
 use base::lock::{Lock, Sharing};
+use base::tree::Tree;
 use base::{Context, Result, crash_point, file};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -16,6 +17,16 @@ use serde::Deserialize;
 use super::record;
 use crate::root::{Root, ids_in};
 use crate::{Engine, layout, names};
+
+/// No id.
+const FOLDER_LOCK: &str = ".lock";
+const ATTEMPTS: u32 = 100;
+
+/// Keeps what is noted and what is there from differing for others: shared while a container comes into being or vanishes, exclusive for whoever
+/// looks for what a crash left. Held for moments, and before a container's own lock is taken.
+pub(crate) fn lock(root: &Root, sharing: Sharing) -> Result<Lock> {
+    Lock::acquire(root.unfinished()?, FOLDER_LOCK, sharing)
+}
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,20 +94,23 @@ impl Engine {
     }
 
     fn clear_one(&self, id: &Id) -> Result<()> {
+        let is_held = |directory: BorrowedFd<'_>| Lock::is_held(directory, layout::LOCK);
+        if let Some(directory) = self.root.container_directory(id)?
+            && is_held(directory.as_fd())?
+        {
+            // Somebody is still at it.
+            return Ok(());
+        }
+        // Nobody is between two states now: what is still noted and not locked is a crash's.
+        let folder = lock(&self.root, Sharing::Exclusive)?;
         let Some((work, name)) = read(&self.root, id)? else { return Ok(()) };
         let Some(directory) = self.root.container_directory(id)? else {
             names::release(&self.root, &name, id)?;
             return end(&self.root, id);
         };
-        let lock = match Lock::try_acquire(directory.as_fd(), layout::LOCK, Sharing::Exclusive) {
-            Ok(Some(lock)) => lock,
-            // Somebody is still at it.
-            Ok(None) => return Ok(()),
-            Err(error) if error.errno() == Some(Errno::NOENT) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let whole = record::name_of(directory.as_fd())?.is_some();
-        if whole {
+        let Some(lock) = Lock::try_acquire(directory.as_fd(), layout::LOCK, Sharing::Exclusive)? else { return Ok(()) };
+        drop(folder);
+        if record::name_of(directory.as_fd())?.is_some() {
             // It was made, or nothing of it is gone yet: whoever wants it removed says so again.
             return end(&self.root, id);
         }
@@ -110,16 +124,35 @@ impl Engine {
     }
 
     /// Removes everything of a container that exists for nobody any more.
-    pub(crate) fn destroy_directory(&self, id: &Id, name: &str, lock: Lock) -> Result<()> {
+    pub(crate) fn destroy_directory(&self, id: &Id, name: &str, held: Lock) -> Result<()> {
         names::release(&self.root, name, id)?;
         crash_point!("rm.name-gone");
-        let folder = base::tree::Tree::new(
-            self.root.containers().try_clone_to_owned().context("open the folder of containers")?,
-        );
-        folder.remove_all(id.as_str().as_ref())?;
+        if let Some(directory) = self.root.container_directory(id)? {
+            let directory = Tree::new(directory);
+            // The lock goes last: as long as it is there, everybody sees that somebody is at it.
+            for (entry, _) in directory.entries()?.iter().filter(|(entry, _)| entry != layout::LOCK) {
+                directory.remove_all(entry)?;
+            }
+        }
+        crash_point!("rm.files-gone");
+        let _folder = lock(&self.root, Sharing::Shared)?;
+        self.remove_emptied(id)?;
         crash_point!("rm.directory-gone");
-        drop(lock);
+        drop(held);
         end(&self.root, id)
+    }
+
+    /// Whoever has just found the container may make its lock anew between the removal of the lock and that of the directory.
+    fn remove_emptied(&self, id: &Id) -> Result<()> {
+        let containers = self.root.containers().try_clone_to_owned().context("open the folder of containers")?;
+        let containers = Tree::new(containers);
+        for _ in 0..ATTEMPTS {
+            match containers.remove_all(id.as_str().as_ref()) {
+                Err(error) if error.errno() == Some(Errno::NOTEMPTY) => {}
+                result => return result,
+            }
+        }
+        containers.remove_all(id.as_str().as_ref())
     }
 }
 
