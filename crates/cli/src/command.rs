@@ -71,6 +71,8 @@ pub(crate) enum Failure {
     Several(Vec<Error>),
     /// The arguments contradict each other or have values that cannot be: exit code 125 and a pointer to the help.
     Usage(String),
+    /// Something failed whose exit code does not follow from its kind.
+    Coded(Error, u8),
     /// Whoever read the output has gone; there is nobody to tell.
     Closed,
 }
@@ -169,6 +171,7 @@ fn report(failure: &Failure, path: &str, codes: Codes) -> u8 {
     let pointer = format!("\n\nRun '{path} --help' for more information");
     match failure {
         Failure::Closed => CLOSED,
+        Failure::Coded(error, code) => fail(&error.to_string(), *code),
         Failure::Usage(message) => fail(&format!("{message}{pointer}"), USAGE),
         Failure::Several(errors) => {
             for error in errors {

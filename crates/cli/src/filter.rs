@@ -24,7 +24,10 @@ mod tests {
 
     #[test]
     fn keys_and_values_are_told_apart() {
-        assert_eq!(parse(&["label=a=b", " Name = x ", ""]).unwrap().encode(), r#"{"label":{"a=b":true},"name":{"x":true}}"#);
+        assert_eq!(
+            parse(&["label=a=b", " Name = x ", ""]).unwrap().encode(),
+            r#"{"label":{"a=b":true},"name":{"x":true}}"#
+        );
         assert!(parse(&["dangling"]).unwrap_err().to_string().contains("KEY=VALUE"));
     }
 }

@@ -53,10 +53,16 @@ pub(crate) enum Display {
 impl Display {
     /// What suits standard output.
     pub(crate) fn for_stdout() -> Self {
-        match terminal::stdout_is_terminal() {
-            true => Self::Bars { columns: terminal::size().map_or(80, |(_, columns)| columns.into()) },
-            false => Self::Lines,
-        }
+        Self::for_columns(terminal::columns(std::io::stdout()))
+    }
+
+    /// What suits standard error.
+    pub(crate) fn for_stderr() -> Self {
+        Self::for_columns(terminal::columns(std::io::stderr()))
+    }
+
+    fn for_columns(columns: Option<usize>) -> Self {
+        columns.map_or(Self::Lines, |columns| Self::Bars { columns })
     }
 }
 

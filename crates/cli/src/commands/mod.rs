@@ -16,6 +16,7 @@ pub(crate) static ROOT: &[(&str, &[Entry])] =
     &[("Common Commands:", COMMON), ("Management Commands:", MANAGEMENT), ("Commands:", OTHERS)];
 
 static COMMON: &[Entry] = &[
+    Entry::new("run", &container::RUN),
     Entry::new("images", &image::LIST),
     Entry::new("pull", &image::PULL),
     Entry::new("push", &image::PUSH),
@@ -29,8 +30,10 @@ static MANAGEMENT: &[Entry] = &[
 ];
 
 static OTHERS: &[Entry] = &[
+    Entry::new("create", &container::CREATE),
     Entry::new("history", &image::HISTORY),
     Entry::new("import", &image::IMPORT),
     Entry::new("rmi", &image::REMOVE),
+    Entry::new("start", &container::START),
     Entry::new("tag", &image::TAG),
 ];

@@ -125,6 +125,6 @@ pub(crate) static CREATE: &[Flag] = &[
 /// What only `run` takes.
 pub(crate) static RUN: &[Flag] = &[
     Flag::switch("detach", "Run container in background and print container ID").short('d'),
-    Flag::text("detach-keys", "Override the key sequence for detaching a container"),
+    super::foreground::DETACH_KEYS,
     Flag::switch("sig-proxy", "Proxy received signals to the process").default("true"),
 ];

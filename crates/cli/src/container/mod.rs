@@ -1,6 +1,7 @@
 //! From the flags of `run` and `create` to the body of a create request.
 
 pub(crate) mod flags;
+pub(crate) mod foreground;
 mod limits;
 mod mounts;
 mod network;

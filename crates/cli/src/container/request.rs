@@ -195,7 +195,18 @@ fn check_modes(matches: &Matches) -> Result<()> {
 }
 
 fn restart(matches: &Matches) -> Result<RestartPolicy> {
-    let text = matches.text("restart").unwrap_or("no");
+    let policy = restart_policy(matches.text("restart").unwrap_or("no"))?;
+    if matches.is("rm") && policy.name != "no" {
+        return Err(Error::invalid("conflicting options: cannot specify both --restart and --rm"));
+    }
+    Ok(policy)
+}
+
+/// Parses `always`, `on-failure:3`; nothing is `no`.
+///
+/// # Errors
+/// `Invalid` for a count that is none or has no policy before it.
+pub(crate) fn restart_policy(text: &str) -> Result<RestartPolicy> {
     let (name, count) = match text.split_once(':') {
         Some((name, count)) => (name, Some(count)),
         None => (text, None),
@@ -211,9 +222,6 @@ fn restart(matches: &Matches) -> Result<RestartPolicy> {
         })
         .transpose()?;
     let name = if name.is_empty() { "no" } else { name };
-    if matches.is("rm") && name != "no" {
-        return Err(Error::invalid("conflicting options: cannot specify both --restart and --rm"));
-    }
     Ok(RestartPolicy { name: name.to_owned(), maximum_retry_count: count.unwrap_or_default() })
 }
 

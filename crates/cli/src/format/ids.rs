@@ -25,7 +25,11 @@ mod tests {
 
     #[test]
     fn ids_are_cut() {
-        for (id, short) in [("sha256:0123456789abcdef", "0123456789ab"), ("0123456789abcdef", "0123456789ab"), ("<missing>", "<missing>")] {
+        for (id, short) in [
+            ("sha256:0123456789abcdef", "0123456789ab"),
+            ("0123456789abcdef", "0123456789ab"),
+            ("<missing>", "<missing>"),
+        ] {
             assert_eq!(Ids::Short.show(id), short);
             assert_eq!(Ids::Whole.show(id), id);
         }

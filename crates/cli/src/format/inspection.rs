@@ -52,5 +52,6 @@ pub(crate) fn inspect(session: &Session<'_>, matches: &Matches, find: impl Fn(&s
 /// # Errors
 /// `Corrupt` for what is no JSON.
 pub(crate) fn read(bytes: &[u8]) -> Result<Document> {
-    serde_json::from_slice(bytes).map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
 }

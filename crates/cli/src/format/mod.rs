@@ -1,8 +1,8 @@
 //! What a person or a script reads: tables, templates, documents.
 
+pub(crate) mod ago;
 pub(crate) mod document;
 mod functions;
-pub(crate) mod ago;
 pub(crate) mod ids;
 pub(crate) mod inspection;
 pub(crate) mod list;

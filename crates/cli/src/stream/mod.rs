@@ -2,6 +2,7 @@
 
 pub(crate) mod detach;
 pub(crate) mod frames;
+pub(crate) mod hold;
 pub(crate) mod relay;
 pub(crate) mod signals;
 pub(crate) mod terminal;

@@ -330,11 +330,10 @@ pub(crate) fn copy(stream: &mut dyn Read, framing: Framing) -> Result<Ended> {
             }
             Ok(())
         };
-        let outcome: Result<(), Error> =
-            match framing {
-                Framing::Raw => sink(Channel::Output, &buffer[..length]),
-                Framing::Frames => decoder.push(&buffer[..length], sink),
-            };
+        let outcome: Result<(), Error> = match framing {
+            Framing::Raw => sink(Channel::Output, &buffer[..length]),
+            Framing::Frames => decoder.push(&buffer[..length], sink),
+        };
         outcome?;
         if gone {
             return Ok(Ended::OutputGone);

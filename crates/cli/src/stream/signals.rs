@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use base::{Context, Result};
+use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::signal as names;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -34,7 +35,10 @@ const LAST_REAL_TIME: i32 = 64;
 
 /// Signals, as something to poll.
 #[derive(Debug)]
-pub(crate) struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+pub(crate) struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    wanted: Wanted,
+}
 
 /// Which signals are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,17 +63,35 @@ impl Signals {
             }
         };
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers);
-        Ok(Self(delivery.context("catch signals")?))
+        Ok(Self { delivery: delivery.context("catch signals")?, wanted })
     }
 
     /// Readable when a signal has come.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get_read().as_fd()
+        self.delivery.get_read().as_fd()
     }
 
     /// The signals that have come since the last call.
     pub(crate) fn take(&mut self) -> Vec<i32> {
-        self.0.pending().collect()
+        self.delivery.pending().collect()
+    }
+
+    /// Which signals are caught.
+    pub(crate) fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// From now on signals do what they do to a process that does not catch them: nothing stands behind this one any more.
+    pub(crate) fn give_back(mut self) {
+        // Without a thread signals stay ignored, as they are now; only an impatient user notices.
+        let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            loop {
+                let mut wait = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
+                if poll(&mut wait, None).is_ok() {
+                    self.take().into_iter().for_each(obey);
+                }
+            }
+        });
     }
 }
 

@@ -61,9 +61,13 @@ pub(crate) fn stdin_is_terminal() -> bool {
     isatty(stdin().as_fd())
 }
 
-/// Whether stdout is a terminal.
-pub(crate) fn stdout_is_terminal() -> bool {
-    isatty(stdout().as_fd())
+/// How wide the terminal is that `output` is, where it is one; one that does not say is taken for 80 columns.
+pub(crate) fn columns(output: impl AsFd) -> Option<usize> {
+    if !isatty(&output) {
+        return None;
+    }
+    let columns = tcgetwinsize(&output).map_or(0, |size| size.ws_col);
+    Some(if columns == 0 { 80 } else { columns.into() })
 }
 
 /// Rows and columns of the terminal that stdout is, where it is one and knows them.

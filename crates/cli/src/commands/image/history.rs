@@ -96,8 +96,16 @@ mod tests {
         };
         let short = LISTING.render(None, vec![row(&step, Detail { is_human: true, ids: Ids::Short })]).unwrap();
         let line = short.lines().nth(1).unwrap();
-        assert!(line.starts_with("<missing>") && line.contains(&format!("RUN {}…", "x".repeat(40))) && line.contains("4.26MB"), "{line}");
+        assert!(
+            line.starts_with("<missing>")
+                && line.contains(&format!("RUN {}…", "x".repeat(40)))
+                && line.contains("4.26MB"),
+            "{line}"
+        );
         let exact = EXACT.render(None, vec![row(&step, Detail { is_human: false, ids: Ids::Whole })]).unwrap();
-        assert!(exact.contains("2023-11-14T22:13:20Z") && exact.contains(&"x".repeat(60)) && exact.contains("4261550"), "{exact}");
+        assert!(
+            exact.contains("2023-11-14T22:13:20Z") && exact.contains(&"x".repeat(60)) && exact.contains("4261550"),
+            "{exact}"
+        );
     }
 }

@@ -56,7 +56,8 @@ fn open(session: &Session<'_>, source: &str) -> Result<Box<dyn Read + Send>> {
             "import {source}: importing from an address is not supported: fetch the archive and give the file, or - and pipe it in"
         )));
     }
-    let file = std::fs::File::open(session.environment.directory.join(source)).with_context(|| format!("open {source}"))?;
+    let file =
+        std::fs::File::open(session.environment.directory.join(source)).with_context(|| format!("open {source}"))?;
     if file.metadata().with_context(|| format!("open {source}"))?.is_dir() {
         return Err(Error::invalid(format!("import {source}: a directory is no archive: pack it with tar")));
     }

@@ -20,7 +20,9 @@ pub(crate) static LIST: Command = Command {
     flags: &[&[
         Flag::switch("all", "Show all images (default hides intermediate images)").short('a'),
         Flag::switch("digests", "Show digests"),
-        Flag::list("filter", "Filter output based on conditions provided").short('f').kind(crate::flags::Kind::List("filter")),
+        Flag::list("filter", "Filter output based on conditions provided")
+            .short('f')
+            .kind(crate::flags::Kind::List("filter")),
         crate::format::list::FORMAT,
         Flag::switch("no-trunc", "Don't truncate output"),
         Flag::switch("quiet", "Only show image IDs").short('q'),
@@ -78,7 +80,9 @@ fn list(session: &Session<'_>, matches: &Matches, filters: &Filters) -> Result<S
     let length = if matches.is("no-trunc") { Ids::Whole } else { Ids::Short };
     let images = session.client()?.list_images(filters)?;
     let rows = images.iter().flat_map(|image| {
-        names_of(image, names).into_iter().map(move |name| row(image, length).with("Repository", name.repository).with("Tag", name.tag).with("Digest", name.digest))
+        names_of(image, names).into_iter().map(move |name| {
+            row(image, length).with("Repository", name.repository).with("Tag", name.tag).with("Digest", name.digest)
+        })
     });
     listing.render(format, rows.collect())
 }
@@ -156,7 +160,9 @@ mod tests {
             ..ImageSummary::default()
         };
         let shown = |image: &ImageSummary, names| {
-            let lines = names_of(image, names).into_iter().map(|name| format!("{} {} {}", name.repository, name.tag, name.digest));
+            let lines = names_of(image, names)
+                .into_iter()
+                .map(|name| format!("{} {} {}", name.repository, name.tag, name.digest));
             lines.collect::<Vec<_>>()
         };
         let both = image(&["b:5000/x:1", "b:5000/x:2", "a:1"], &["b:5000/x@sha256:0"]);

@@ -22,7 +22,7 @@ pub(crate) use import::IMPORT;
 pub(crate) use inspect::INSPECT;
 pub(crate) use list::LIST;
 pub(crate) use prune::PRUNE;
-pub(crate) use pull::{PULL, Pull};
+pub(crate) use pull::{PULL, Pull, Tags};
 pub(crate) use push::PUSH;
 pub(crate) use remove::REMOVE;
 pub(crate) use tag::TAG;

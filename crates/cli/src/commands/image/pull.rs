@@ -50,7 +50,11 @@ impl Pull<'_> {
     ///
     /// # Errors
     /// Why the image is not there now; the engine names the image.
-    pub(crate) fn run(&self, session: &Session<'_>, write: impl FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn run(
+        &self,
+        session: &Session<'_>,
+        write: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let reference = self.reference;
         let tag = match (self.tags, reference.digest()) {
             (Tags::All, _) => String::new(),

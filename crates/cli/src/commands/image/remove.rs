@@ -15,9 +15,7 @@ pub(crate) static REMOVE: Command = Command {
     flags: &[&[
         Flag::switch("force", "Force removal of the image").short('f'),
         Flag::switch("no-prune", "Do not delete untagged parents"),
-        Flag::text("platform", "Remove only the given platform variant")
-            .kind(FlagKind::List("strings"))
-            .refused(),
+        Flag::text("platform", "Remove only the given platform variant").kind(FlagKind::List("strings")).refused(),
     ]],
     arity: Arity::AtLeast(1),
     order: Order::Anywhere,
