@@ -9,6 +9,7 @@ pub mod duration;
 mod error;
 pub mod file;
 pub mod id;
+pub mod journal;
 pub mod lock;
 pub mod size;
 pub mod time;

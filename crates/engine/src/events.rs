@@ -10,29 +10,16 @@ use std::time::Duration;
 
 use base::time::Timestamp;
 use base::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 use crate::caller::Operation;
 use crate::containers::Filter;
 use crate::{Caller, Engine, Polled};
 
-pub(crate) use journal::Journal;
+pub use base::journal::Event;
 use journal::Reader;
 
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// When.
-    pub time: Timestamp,
-    /// `container`, `image`, `volume`, `network`, `daemon`.
-    pub kind: String,
-    /// `create`, `start`, `die` and the like.
-    pub action: String,
-    /// The id or the name of what it happened to.
-    pub subject: String,
-    /// Image, name, exit code, labels.
-    pub attributes: BTreeMap<String, String>,
-}
+/// How long an event waits for a rotation.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which events to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,7 +134,7 @@ impl Engine {
             subject: subject.to_owned(),
             attributes,
         };
-        let _ = self.root.journal.append(self.root.directory(), &event);
+        let _ = base::journal::append(self.root.directory(), &event, PATIENCE);
     }
 }
 

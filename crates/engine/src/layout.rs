@@ -42,7 +42,7 @@ pub const UNFINISHED: &str = "unfinished";
 /// Volumes by name.
 pub const VOLUMES: &str = "volumes";
 /// The journal.
-pub const EVENTS: &str = "events.jsonl";
+pub const EVENTS: &str = base::journal::FILE;
 /// Guards the replacement of stale names; no container can have this name.
 pub const NAMES_LOCK: &str = ".lock";
 /// Compiled seccomp filters, below the run root.

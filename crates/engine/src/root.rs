@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::containers::pending::Pending;
-use crate::events::Journal;
 use crate::layout::{self, Layout};
 use crate::Options;
 
@@ -27,7 +26,6 @@ pub(crate) struct Root {
     pub(crate) short_id: String,
     /// Clients that came before the start of what they attach to or wait for.
     pub(crate) pending: Pending,
-    pub(crate) journal: Journal,
     directory: OwnedFd,
     containers: OwnedFd,
     names: OnceLock<OwnedFd>,
@@ -66,7 +64,6 @@ impl Root {
             short_id,
             options,
             pending: Pending::default(),
-            journal: Journal::default(),
             directory,
             containers,
             names: OnceLock::new(),

@@ -43,6 +43,9 @@ pub struct Plan {
     pub restart_count: u32,
     /// Whether the engine is called back after the last exit.
     pub after_exit: AfterExit,
+    /// What events of this container carry: its name, its image, its labels.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
     /// What a power cut may take of the files that the supervisor writes.
     pub durability: Durability,
 }

@@ -24,15 +24,10 @@ impl Engine {
         let Some(container) = self.root.load_locked(&id)? else { return Ok(()) };
         match self.settle(&container)? {
             Settled::Supervised(_) | Settled::Fresh => Ok(()),
-            Settled::Down(state) => {
+            Settled::Down(_) | Settled::Mended(_) => {
                 crash_point!("exited.locked");
-                // Whoever stopped it has told already.
-                if !state.stopped_by_user {
-                    self.container_event("die", &container, [("exitCode", state.exit_code.to_string())]);
-                }
                 self.after_exit(container)
             }
-            Settled::Mended(_) => self.after_exit(container),
         }
     }
 

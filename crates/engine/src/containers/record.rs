@@ -1,5 +1,6 @@
 //! What a container is: `config.json`, `sandbox.json`, `intent.json`, and how they are found by name, id or prefix.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -128,6 +129,14 @@ impl std::ops::Deref for Locked {
 impl Container {
     pub(crate) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    /// What events of it carry.
+    pub(crate) fn attributes(&self) -> BTreeMap<String, String> {
+        let mut attributes = self.record.settings.labels.clone();
+        attributes.insert("image".to_owned(), self.record.image.name.clone());
+        attributes.insert("name".to_owned(), self.record.name.clone());
+        attributes
     }
 
     /// How messages name it.
@@ -301,10 +310,7 @@ impl crate::Engine {
         container: &Container,
         more: [(&str, String); N],
     ) {
-        let record = &container.record;
-        let mut attributes = record.settings.labels.clone();
-        attributes.insert("image".to_owned(), record.image.name.clone());
-        attributes.insert("name".to_owned(), record.name.clone());
+        let mut attributes = container.attributes();
         attributes.extend(more.map(|(key, value)| (key.to_owned(), value)));
         self.record_event("container", action, container.id.as_str(), attributes);
     }

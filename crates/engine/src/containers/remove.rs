@@ -57,14 +57,10 @@ impl Engine {
             // Whatever it answers, what counts is how the container is afterwards.
             let _ = client.stop(AT_ONCE);
         }
-        let settled = self.settle(container)?;
-        match settled.last() {
-            Some(state) => {
-                self.container_event("die", container, [("exitCode", state.exit_code.to_string())]);
-                Ok(())
-            }
-            None => Err(Error::unavailable(format!("container {} could not be killed", container.name()))),
+        if self.settle(container)?.is_supervised() {
+            return Err(Error::unavailable(format!("container {} could not be killed", container.name())));
         }
+        Ok(())
     }
 
     /// Removes a container that is down.

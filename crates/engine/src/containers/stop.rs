@@ -77,19 +77,17 @@ impl Engine {
             None => Err(Error::unavailable("its supervisor ends")),
         };
         match stopped {
-            Ok(()) => {}
+            Ok(()) => Ok(()),
             // It exited by itself, or its supervisor was killed: whichever it was, nothing of it may run.
             Err(error) if matches!(error.kind(), Kind::Unchanged | Kind::Unavailable) => {
                 let Some(locked) = self.root.load_locked(&container.id)? else { return Ok(()) };
                 if self.settle(&locked)?.is_supervised() {
                     return Err(error.context(format!("stop {}", container.name())));
                 }
+                Ok(())
             }
-            Err(error) => return Err(error.context(format!("stop {}", container.name()))),
+            Err(error) => Err(error.context(format!("stop {}", container.name()))),
         }
-        let code = container.view().map_or(0, |view| view.exit_code);
-        self.container_event("die", container, [("exitCode", code.to_string())]);
-        Ok(())
     }
 }
 

@@ -1,75 +1,18 @@
-//! The file behind the events: append, rotate, read, follow.
+//! The reading end of the journal: read, follow, also through a rotation.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Mutex;
 use std::time::Duration;
 
-use base::lock::{Lock, Sharing};
 use base::time::Timestamp;
-use base::{Context, Result};
+use base::{Context, Result, journal};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags, inotify};
 use rustix::io::Errno;
 
-use super::Event;
-use crate::layout;
-
-/// From this size on, a journal is rotated; one older file is kept.
-const ROTATE_BYTES: u64 = 8 << 20;
-const OLDER: &str = "events.jsonl.1";
-const LOCK: &str = ".events.lock";
 /// Longest time that a follower sleeps before it looks again, should a notification be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-
-/// The writing end.
-#[derive(Debug, Default)]
-pub(crate) struct Journal {
-    // One writer at a time: threads of a process would share one lock.
-    turn: Mutex<()>,
-}
-
-impl Journal {
-    pub(crate) fn append(&self, root: BorrowedFd<'_>, event: &Event) -> Result<()> {
-        let mut line = serde_json::to_vec(event).context("encode an event")?;
-        line.push(b'\n');
-        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let size = {
-            let _shared = Lock::acquire(root, LOCK, Sharing::Shared)?;
-            let file = open_for_append(root)?;
-            write_once(&file, &line)?;
-            rustix::fs::fstat(&file).map_or(0, |status| u64::try_from(status.st_size).unwrap_or(0))
-        };
-        if size < ROTATE_BYTES { Ok(()) } else { rotate(root) }
-    }
-}
-
-fn open_for_append(root: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    rustix::fs::openat(root, layout::EVENTS, flags, Mode::from_raw_mode(0o600)).context("open the journal")
-}
-
-// A second write would let another process's line come between: what does not go out at once is a full disk.
-fn write_once(file: &OwnedFd, line: &[u8]) -> Result<()> {
-    loop {
-        match rustix::io::write(file, line) {
-            Ok(_) => return Ok(()),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno).context("write the journal"),
-        }
-    }
-}
-
-fn rotate(root: BorrowedFd<'_>) -> Result<()> {
-    let _alone = Lock::acquire(root, LOCK, Sharing::Exclusive)?;
-    // Another writer may have been quicker.
-    let status = rustix::fs::statat(root, layout::EVENTS, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).context("stat the journal")?;
-    if u64::try_from(status.st_size).unwrap_or(0) < ROTATE_BYTES {
-        return Ok(());
-    }
-    rustix::fs::renameat(root, layout::EVENTS, root, OLDER).context("rotate the journal")
-}
 
 /// Where reading begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +37,11 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn open(root: BorrowedFd<'_>, start: Start) -> Result<Self> {
         let root = root.try_clone_to_owned().context("keep the state root open")?;
-        let older = if start == Start::Oldest { open_for_reading(root.as_fd(), OLDER)? } else { None };
+        let older = if start == Start::Oldest { open_for_reading(root.as_fd(), journal::OLDER)? } else { None };
         let reads_older = older.is_some();
         let mut file = match older {
             Some(file) => Some(file),
-            None => open_for_reading(root.as_fd(), layout::EVENTS)?,
+            None => open_for_reading(root.as_fd(), journal::FILE)?,
         };
         if let (Start::Now, Some(file)) = (start, &mut file) {
             file.seek(SeekFrom::End(0)).context("find the journal's end")?;
@@ -134,7 +77,7 @@ impl Reader {
 
     /// Goes to the file that follows, where this one was rotated away or did not exist yet.
     fn advance(&mut self) -> Result<bool> {
-        let next = open_for_reading(self.root.as_fd(), layout::EVENTS)?;
+        let next = open_for_reading(self.root.as_fd(), journal::FILE)?;
         let same = match (&self.file, &next) {
             (Some(own), Some(next)) => identity(own)? == identity(next)?,
             (_, None) => true,
@@ -174,7 +117,7 @@ fn watch(root: BorrowedFd<'_>) -> Result<OwnedFd> {
     use std::os::fd::AsRawFd;
     let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
     let notifier = inotify::init(flags).context("watch the journal")?;
-    let path = format!("/proc/self/fd/{}/{}", root.as_raw_fd(), layout::EVENTS);
+    let path = format!("/proc/self/fd/{}/{}", root.as_raw_fd(), journal::FILE);
     let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVE_SELF;
     match inotify::add_watch(&notifier, &*path, events) {
         Ok(_) | Err(Errno::NOENT) => {}

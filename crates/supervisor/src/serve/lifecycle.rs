@@ -115,6 +115,10 @@ impl Supervisor {
         self.state.oom_killed = oom_killed;
         self.state.error.clear();
         self.state.finished_at = Timestamp::now();
+        if oom_killed {
+            self.tell("oom", None);
+        }
+        self.tell("die", Some(exit_code));
         self.decide(exit_code);
     }
 
@@ -143,8 +147,9 @@ impl Supervisor {
         self.state.torn_down = false;
         let _ = self.write_state();
         base::crash_point!("restart.starting-written");
-        if let Err(error) = self.create().and_then(|()| self.start()) {
-            self.give_up(&error);
+        match self.create().and_then(|()| self.start()) {
+            Ok(()) => self.tell("start", None),
+            Err(error) => self.give_up(&error),
         }
     }
 

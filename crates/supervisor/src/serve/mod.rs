@@ -4,6 +4,7 @@
 //! it, `execs` looks after further processes, `streams` carries bytes.
 
 mod control;
+mod events;
 mod execs;
 mod keeper;
 mod lifecycle;

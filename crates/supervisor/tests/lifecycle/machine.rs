@@ -163,6 +163,7 @@ fn plan(id: Id, root: &Path, system: PathBuf, arguments: &[&str]) -> Plan {
         restart: Policy::No,
         restart_count: 0,
         after_exit: AfterExit::CallEngine,
+        attributes: BTreeMap::new(),
         durability: Durability::Lazy,
     }
 }

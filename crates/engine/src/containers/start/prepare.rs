@@ -67,6 +67,7 @@ impl Engine {
                 Cause::Policy { restarts } => restarts,
             },
             after_exit: after_exit(settings),
+            attributes: container.attributes(),
             durability: match record.lifetime() {
                 Lifetime::OneRun => supervision::Durability::Lazy,
                 Lifetime::UntilRemoved => supervision::Durability::Synced,
