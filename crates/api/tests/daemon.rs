@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use api::client::{EventOptions, ImportOptions};
+use api::client::{AttachOptions, EventOptions, ImportOptions, RemoveOptions};
 use api::daemon::{Options, serve};
+use api::types::CreateContainer;
 use api::{Client, Filters, InProcess, Method, Request, RequestBody, Socket, Transport};
 use base::Kind;
 use engine::{Configuration, Engine};
@@ -299,6 +300,51 @@ fn a_client_without_upgrade_is_answered_in_its_way() {
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"HTTP/1.1 404 Not Found", "{fields}");
     }
+}
+
+#[test]
+fn a_connection_becomes_a_stream_as_its_client_asks() {
+    let daemon = Daemon::start();
+    let client = daemon.client();
+    let options = ImportOptions { repository: "tiny".to_owned(), ..ImportOptions::default() };
+    let mut lines = client.import_image(&options, Box::new(std::io::repeat(0).take(1024))).unwrap();
+    lines.read_to_string(&mut String::new()).unwrap();
+    let body: CreateContainer = serde_json::from_str(r#"{"Image":"tiny","Cmd":["none"]}"#).unwrap();
+    client.create_container(Some("one"), None, &body).unwrap();
+    // A container that was not started yet may be attached to, and its streams are open until it has run.
+    let table = [
+        ("/v1.41", "", "200 OK", "raw-stream"),
+        ("/v1.41", "Connection: Upgrade\r\nUpgrade: tcp\r\n", "101 Switching Protocols", "raw-stream"),
+        ("/v1.42", "", "200 OK", "multiplexed-stream"),
+        ("", "Connection: Upgrade\r\nUpgrade: tcp\r\n", "101 Switching Protocols", "multiplexed-stream"),
+    ];
+    for (version, fields, status, kind) in table {
+        let mut stream = daemon.connect();
+        let target = format!("{version}/containers/one/attach?stream=1&stdout=1");
+        stream.write_all(format!("POST {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\nearly").as_bytes()).unwrap();
+        let head = read_head(&mut stream);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}");
+        let lower = head.to_ascii_lowercase();
+        assert!(lower.contains(&format!("content-type: application/vnd.docker.{kind}\r\n")), "{head}");
+        assert!(!lower.contains("content-length") && !lower.contains("transfer-encoding"), "{head}");
+        assert_eq!(lower.contains("upgrade: tcp"), !fields.is_empty(), "{head}");
+    }
+    let mut waiting = daemon.connect();
+    waiting.write_all(b"POST /containers/one/wait?condition=next-exit HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // Before there is an exit to tell of: from here on none is missed.
+    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 200 OK\r\n"));
+    client.attach_container("one", &AttachOptions { stdout: true, stream: true, ..AttachOptions::default() }).unwrap();
+    client.remove_container("one", RemoveOptions::default()).unwrap();
+}
+
+/// Reads up to the empty line.
+fn read_head(stream: &mut UnixStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
 }
 
 /// The in-process transport must cost less than a millisecond: prints what it costs.
