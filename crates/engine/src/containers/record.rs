@@ -279,7 +279,7 @@ impl Root {
         Ok(self.load(id)?.map(|container| Locked::new(container, lock)))
     }
 
-    fn identify(&self, text: &str) -> Result<Option<Id>> {
+    pub(crate) fn identify(&self, text: &str) -> Result<Option<Id>> {
         if let Ok(id) = text.parse::<Id>() {
             return Ok(Some(id));
         }

@@ -3,7 +3,9 @@
 //! In this order, so that a crash leaves what the next changing command finishes: a note below `unfinished/`; `config.json` is set aside, and with it the container
 //! is gone for everybody; volumes that nobody named; name, directory, note.
 
-use base::{Context, Error, Result, crash_point};
+mod damaged;
+
+use base::{Context, Error, Kind, Result, crash_point};
 use supervisor::state::{State, Status};
 
 use super::kill::AT_ONCE;
@@ -38,7 +40,11 @@ impl Engine {
     /// `Conflict` when it runs and is not forced.
     pub fn remove_container(&self, caller: &Caller, name: &str, request: RemoveRequest) -> Result<()> {
         caller.permit(Operation::Change, &format!("remove {name}"))?;
-        let container = self.lock_container(name)?;
+        let container = match self.lock_container(name) {
+            // A name whose owner cannot be read is nobody's.
+            Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) => return self.remove_damaged(name, request),
+            locked => locked?,
+        };
         if let Settled::Supervised(state) = self.settle(&container)? {
             if !request.force {
                 return Err(refusal(&container, &state));
