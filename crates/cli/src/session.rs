@@ -96,6 +96,17 @@ impl<'a> Session<'a> {
         Failure::from_all(errors)
     }
 
+    /// Refuses an engine elsewhere: what the command `what` does concerns this host.
+    ///
+    /// # Errors
+    /// `Unsupported` with a host.
+    pub(crate) fn refuse_host(&self, what: &str) -> Result<()> {
+        match &self.globals.host {
+            Some(host) => Err(Error::unsupported(format!("{what}: this host is meant, not {host}: leave out --host and DOCKER_HOST"))),
+            None => Ok(()),
+        }
+    }
+
     /// Asks whether what `warning` says should be done, on behalf of the command `what`.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ static COMMON: &[Entry] = &[
     Entry::new("images", &image::LIST),
     Entry::new("pull", &image::PULL),
     Entry::new("push", &image::PUSH),
+    Entry::new("version", &system::VERSION),
+    Entry::new("info", &system::INFO),
 ];
 
 static MANAGEMENT: &[Entry] = &[
@@ -31,6 +33,8 @@ static MANAGEMENT: &[Entry] = &[
 
 static OTHERS: &[Entry] = &[
     Entry::new("create", &container::CREATE),
+    Entry::new("daemon", &system::DAEMON),
+    Entry::new("events", &system::EVENTS),
     Entry::new("history", &image::HISTORY),
     Entry::new("import", &image::IMPORT),
     Entry::new("rmi", &image::REMOVE),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::fields::is_of_wire;
 use gtmpl_ng::Value;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -22,6 +23,7 @@ pub(crate) enum Document {
 /// Fields whose keys are the user's and not the API's: a key that they lack is no error of the template.
 const MAPS: &[&str] = &[
     "Annotations",
+    "Attributes",
     "DriverOpts",
     "ExposedPorts",
     "Labels",
@@ -80,7 +82,7 @@ impl Document {
             Value::Object(fields) | Value::Map(fields) => {
                 let mut entries: Vec<_> = fields
                     .iter()
-                    .filter(|(_, value)| !matches!(value, Value::Function(_)))
+                    .filter(|(key, value)| !matches!(value, Value::Function(_)) && is_of_wire(fields, key))
                     .map(|(key, value)| (key.clone(), Self::from_value(value)))
                     .collect();
                 entries.sort_by(|left, right| left.0.cmp(&right.0));

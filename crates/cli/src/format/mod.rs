@@ -2,6 +2,7 @@
 
 pub(crate) mod ago;
 pub(crate) mod document;
+pub(crate) mod fields;
 mod functions;
 pub(crate) mod ids;
 pub(crate) mod inspection;

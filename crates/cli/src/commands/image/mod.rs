@@ -24,7 +24,7 @@ pub(crate) use list::LIST;
 pub(crate) use prune::PRUNE;
 pub(crate) use pull::{PULL, Pull, Tags};
 pub(crate) use push::PUSH;
-pub(crate) use remove::REMOVE;
+pub(crate) use remove::{REMOVE, lines};
 pub(crate) use tag::TAG;
 
 /// Manages images.

@@ -39,7 +39,7 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
 }
 
 /// A line for each thing that was removed.
-pub(super) fn lines(removed: &[ImageDelete], [untagged, deleted]: [&str; 2]) -> String {
+pub(crate) fn lines(removed: &[ImageDelete], [untagged, deleted]: [&str; 2]) -> String {
     let mut text = String::new();
     for thing in removed {
         if let Some(digest) = &thing.deleted {
