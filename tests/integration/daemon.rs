@@ -97,18 +97,18 @@ fn commands_work_through_a_daemon() {
     let input = "line\n".repeat(100_000);
     let piped = finish(daemon.client(&["run", "--rm", "-i", IMAGE, "cat"]), input.as_bytes()).ok();
     assert_eq!(piped.stdout.len(), input.len());
-    let id = daemon.berth(&["run", "-d", "-i", "--name", "c", IMAGE, "cat"]).ok().out();
+    let id = daemon.berth(&["run", "-d", "-i", "--name", "web", IMAGE, "cat"]).ok().out();
     assert_eq!(daemon.berth(&["ps", "-q", "--no-trunc"]).ok().out(), id);
     // Both hosts of the engine see one state.
     assert_eq!(host.berth(["ps", "-q", "--no-trunc"]).ok().out(), id);
-    assert_eq!(daemon.berth(&["exec", "c", "echo", "inside"]).ok().stdout, "inside\n");
-    assert_eq!(daemon.berth(&["exec", "c", "sh", "-c", "exit 7"]).code, 7);
-    assert_eq!(finish(daemon.client(&["attach", "c"]), b"typed\n").ok().stdout, "typed\n");
-    host.wait_for("c", "{{.State.Status}}", "exited");
-    assert_eq!(daemon.berth(&["logs", "c"]).ok().stdout, "typed\n");
-    assert_eq!(daemon.berth(&["inspect", "--format", "{{.Id}}", "c"]).ok().out(), id);
+    assert_eq!(daemon.berth(&["exec", "web", "echo", "inside"]).ok().stdout, "inside\n");
+    assert_eq!(daemon.berth(&["exec", "web", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(finish(daemon.client(&["attach", "web"]), b"typed\n").ok().stdout, "typed\n");
+    host.wait_for("web", "{{.State.Status}}", "exited");
+    assert_eq!(daemon.berth(&["logs", "web"]).ok().stdout, "typed\n");
+    assert_eq!(daemon.berth(&["inspect", "--format", "{{.Id}}", "web"]).ok().out(), id);
     assert_eq!(daemon.berth(&["images", "-q"]).ok().lines(), host.berth(["images", "-q"]).ok().lines());
-    daemon.berth(&["rm", "c"]).ok();
+    daemon.berth(&["rm", "web"]).ok();
 }
 
 #[test]
@@ -125,26 +125,26 @@ fn dockers_client_works_with_a_daemon() {
         finish(daemon.docker_command(&["run", "--rm", "-i", "--network", "none", IMAGE, "cat"]), b"through").ok();
     assert_eq!(piped.stdout, "through");
     let id = daemon
-        .docker(&["run", "-d", "--network", "none", "--name", "d", IMAGE, "sh", "-c", "echo first; sleep 1000"])
+        .docker(&["run", "-d", "--network", "none", "--name", "dock", IMAGE, "sh", "-c", "echo first; sleep 1000"])
         .ok()
         .out();
     assert_eq!(daemon.docker(&["ps", "-q", "--no-trunc"]).ok().out(), id);
-    assert_eq!(daemon.docker(&["exec", "d", "echo", "inside"]).ok().stdout, "inside\n");
-    assert_eq!(daemon.docker(&["exec", "d", "sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(daemon.docker(&["exec", "dock", "echo", "inside"]).ok().stdout, "inside\n");
+    assert_eq!(daemon.docker(&["exec", "dock", "sh", "-c", "exit 7"]).code, 7);
     assert_eq!(
-        daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.Config.Image}}", "d"]).ok().out(),
+        daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.Config.Image}}", "dock"]).ok().out(),
         format!("running {IMAGE}")
     );
     assert_eq!(
         daemon.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().out(),
         format!("{IMAGE}:latest")
     );
-    let mut follow = daemon.docker_command(&["logs", "-f", "d"]);
+    let mut follow = daemon.docker_command(&["logs", "-f", "dock"]);
     let mut follow = Background::start(&mut follow);
     follow.read_until("first");
-    daemon.docker(&["stop", "-t", "0", "d"]).ok();
+    daemon.docker(&["stop", "-t", "0", "dock"]).ok();
     follow.finish().ok();
-    daemon.docker(&["rm", "d"]).ok();
+    daemon.docker(&["rm", "dock"]).ok();
     daemon.docker(&["inspect", "nothing"]).code(1).says("nothing");
 }
 
@@ -169,8 +169,8 @@ fn a_connection_is_taken_over_with_and_without_being_asked() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);
     for (fields, status) in [("", "HTTP/1.1 200"), ("Connection: Upgrade\r\nUpgrade: tcp\r\n", "HTTP/1.1 101")] {
-        host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "sh", "-c", "cat; echo closed"]).ok();
-        let target = "/v1.41/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1";
+        host.berth(["run", "-d", "-i", "--name", "web", IMAGE, "sh", "-c", "cat; echo closed"]).ok();
+        let target = "/v1.41/containers/web/attach?stream=1&stdin=1&stdout=1&stderr=1";
         // The first input comes with the head, before any answer.
         let mut stream = daemon.raw(&format!("POST {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\nearly\n"));
         stream.write_all(b"late\n").unwrap();
@@ -183,7 +183,7 @@ fn a_connection_is_taken_over_with_and_without_being_asked() {
         let output =
             [&b"early\n"[..], b"late\n", b"closed\n"].map(|line| answer.windows(line.len()).any(|own| own == line));
         assert_eq!(output, [true; 3], "{text}");
-        host.berth(["rm", "-f", "c"]).ok();
+        host.berth(["rm", "-f", "web"]).ok();
     }
 }
 
@@ -191,18 +191,18 @@ fn a_connection_is_taken_over_with_and_without_being_asked() {
 fn a_client_that_vanishes_leaves_its_container_alone() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);
-    host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "cat"]).ok();
+    host.berth(["run", "-d", "-i", "--name", "web", IMAGE, "cat"]).ok();
     for _ in 0..20 {
-        let stream = daemon.raw("POST /containers/c/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+        let stream = daemon.raw("POST /containers/web/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
         drop(stream);
-        drop(daemon.raw("POST /containers/c/wait HTTP/1.1\r\nHost: x\r\n\r\n"));
-        drop(daemon.raw("GET /containers/c/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n"));
+        drop(daemon.raw("POST /containers/web/wait HTTP/1.1\r\nHost: x\r\n\r\n"));
+        drop(daemon.raw("GET /containers/web/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n"));
     }
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    assert_eq!(host.inspect("web", "{{.State.Status}}"), "running");
     // What served them goes with them.
     let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", daemon.process.pid())).unwrap().count();
     assert!(eventually(|| descriptors() < 30), "{} descriptors stay open", descriptors());
-    host.berth(["rm", "-f", "c"]).ok();
+    host.berth(["rm", "-f", "web"]).ok();
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_daemon_that_is_killed_takes_nothing_with_it() {
             "run",
             "-d",
             "--name",
-            "c",
+            "web",
             "--restart",
             "always",
             IMAGE,
@@ -224,21 +224,21 @@ fn a_daemon_that_is_killed_takes_nothing_with_it() {
         ])
         .ok()
         .out();
-    let pid = host.inspect("c", "{{.State.Pid}}");
-    let following = Background::start(&mut daemon.client(&["logs", "-f", "c"]));
+    let pid = host.inspect("web", "{{.State.Pid}}");
+    let following = Background::start(&mut daemon.client(&["logs", "-f", "web"]));
     daemon.process.signal("KILL");
     // The client sees its stream break, and says so.
     assert_ne!(following.finish().code, 0);
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
+    assert_eq!(host.inspect("web", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
     let daemon = Daemon::start(&host);
     assert_eq!(daemon.berth(&["ps", "-q", "--no-trunc"]).ok().out(), id);
-    assert_eq!(daemon.berth(&["exec", "c", "echo", "alive"]).ok().stdout, "alive\n");
+    assert_eq!(daemon.berth(&["exec", "web", "echo", "alive"]).ok().stdout, "alive\n");
     daemon.process.signal("TERM");
     daemon.process.finish().ok();
     assert!(!socket(&host).exists(), "the socket stays behind");
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
+    assert_eq!(host.inspect("web", "{{.State.Status}} {{.State.Pid}}"), format!("running {pid}"));
     host.berth(["--host", &address(&host), "ps"]).code(1).says("is berth daemon running?");
-    host.berth(["rm", "-f", "c"]).ok();
+    host.berth(["rm", "-f", "web"]).ok();
 }
 
 #[test]
