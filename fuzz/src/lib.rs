@@ -4,6 +4,9 @@
 //! step that keeps checksums and lengths true, and a report of how many inputs got past the first parser.
 #![forbid(unsafe_code)]
 
+pub mod archive;
+pub mod document;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,11 +26,16 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// Words of the format, which mutations put in.
     pub dictionary: &'a [&'a [u8]],
+    /// Changes an input as what it is, by pieces of another one: a tree, a row of entries. It does nothing to what it does not understand.
+    pub reshape: Reshape,
     /// Makes a mutated input whole again: checksums, lengths.
     pub repair: fn(&mut Vec<u8>),
     /// Feeds an input; a panic or five seconds of silence is a finding.
     pub run: &'a mut dyn FnMut(&[u8]) -> Depth,
 }
+
+/// Changes an input, with pieces of another one.
+pub type Reshape = fn(&mut Vec<u8>, &[u8], &mut Random);
 
 impl std::fmt::Debug for Target<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,24 +86,29 @@ pub fn fuzz(mut target: Target<'_>) {
         parsed += u64::from(check(&mut target, seed, run) == Depth::Parsed);
         inputs += 1;
     }
-    // What got far is worth changing further.
-    let mut pool = seeds;
+    // What got far is worth changing further; the seeds stay, or the pool would drift to what is small and says nothing.
+    let mut pool = seeds.clone();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) {
-        let mut input = pool[random.below(pool.len())].clone();
+        let from = if random.below(3) == 0 { &seeds } else { &pool };
+        let mut input = from[random.below(from.len())].clone();
         for _ in 0..=random.below(4) {
             let other = &pool[random.below(pool.len())];
-            mutate(&mut input, other, target.dictionary, &mut random);
+            if random.below(2) == 0 {
+                (target.reshape)(&mut input, other, &mut random);
+            } else {
+                mutate(&mut input, other, target.dictionary, &mut random);
+            }
         }
         input.truncate(LONGEST_INPUT);
         (target.repair)(&mut input);
         inputs += 1;
         if check(&mut target, &input, run) == Depth::Parsed {
             parsed += 1;
-            if pool.len() < 512 {
+            if pool.len() < seeds.len() + 512 {
                 pool.push(input);
             } else if random.below(16) == 0 {
-                let place = random.below(pool.len());
+                let place = seeds.len() + random.below(pool.len() - seeds.len());
                 pool[place] = input;
             }
         }

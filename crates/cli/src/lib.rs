@@ -26,3 +26,15 @@ pub use environment::{Environment, Globals, Hooks, LogLevel};
 pub fn main(arguments: &[String], environment: &Environment<'_>) -> u8 {
     command::dispatch(arguments, environment)
 }
+
+/// What the template `format` makes of a thing that is given as JSON: for the fuzz targets.
+///
+/// # Errors
+/// `Invalid` for what is no template, no JSON, or does not fit together.
+#[cfg(feature = "fuzz-targets")]
+pub fn render(format: &str, json: &str) -> base::Result<String> {
+    let parsed = format::template::Format::parse(format, format::template::Line::Item)?;
+    let document: format::document::Document =
+        serde_json::from_str(json).map_err(|error| base::Error::invalid(error.to_string()))?;
+    parsed.apply(document.to_value(), "")
+}

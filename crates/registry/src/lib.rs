@@ -31,3 +31,36 @@ pub use manifest::{Selector, ServedManifest};
 pub use patience::{Patience, Wait};
 pub use repository::{Repository, Waiting};
 pub use upload::{BlobSource, Uploaded};
+
+/// Private parsers, for the fuzz targets: each says whether it understood.
+#[cfg(feature = "fuzz-targets")]
+pub mod fuzzing {
+    use crate::{challenge, hosts, url::Url};
+
+    /// A `WWW-Authenticate` header.
+    #[must_use]
+    pub fn challenge(header: &str) -> bool {
+        challenge::parse(header).is_ok_and(|challenges| !challenges.is_empty())
+    }
+
+    /// A `Location` header, and the address that it is relative to. An address that was understood stays on http and has a host.
+    #[must_use]
+    pub fn redirect(base: &str, location: &str) -> bool {
+        let Ok(base) = Url::parse(base) else { return false };
+        let Ok(resolved) = base.resolve(location) else { return false };
+        assert!(matches!(resolved.scheme().name(), "http" | "https"));
+        assert!(!resolved.host().is_empty());
+        true
+    }
+
+    /// Files that name registries: containerd's `hosts.toml`, containers' `registries.conf`, Docker's `daemon.json`.
+    #[must_use]
+    pub fn hosts(text: &str) -> bool {
+        let understood = [
+            hosts::containerd::parse(text).is_ok(),
+            hosts::containers::parse(text).is_ok(),
+            hosts::docker::parse(text).is_ok(),
+        ];
+        understood.contains(&true)
+    }
+}

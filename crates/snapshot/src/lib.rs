@@ -25,3 +25,24 @@ pub use overlay::{OVERLAY_LAYER_LIMIT, mount_read_only};
 pub use probe::probe;
 
 use tar::shown as tar_shown;
+
+/// How many bytes `archive` holds when it is decompressed, counted up to `limit`: for the fuzz targets.
+///
+/// # Errors
+/// [`Corrupt`](base::Kind::Corrupt) for a damaged archive, [`Unsupported`](base::Kind::Unsupported) for a compression that is not known.
+#[cfg(feature = "fuzz-targets")]
+pub fn count_decompressed(archive: &mut (dyn std::io::Read + Send), limit: u64) -> base::Result<u64> {
+    use std::io::Read;
+    let count = |pieces: &mut decompress::Pieces| {
+        let mut counted = 0;
+        let mut buffer = [0; 16 << 10];
+        while counted < limit {
+            match pieces.read(&mut buffer).map_err(decompress::recover)? {
+                0 => return Ok(counted),
+                read => counted += read as u64,
+            }
+        }
+        Err(base::Error::invalid("longer than the limit"))
+    };
+    decompress::pump(archive, base::digest::Algorithm::Sha256, count).map(|(counted, _)| counted)
+}

@@ -3,9 +3,9 @@
 //! Sources are merged from the most to the least important one ([`Hosts::fall_back_on`]). Parsers of foreign formats are pure functions over the
 //! text of a file; [`load`] finds the files below directories that its caller names.
 
-mod containerd;
-mod containers;
-mod docker;
+pub(crate) mod containerd;
+pub(crate) mod containers;
+pub(crate) mod docker;
 mod load;
 mod proxies;
 
