@@ -15,4 +15,4 @@ pub mod size;
 pub mod time;
 pub mod tree;
 
-pub use error::{Context, Error, Kind, Result};
+pub use error::{Context, Error, Failure, Kind, Result};

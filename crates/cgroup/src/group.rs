@@ -39,6 +39,11 @@ pub struct Place<'a> {
 pub struct Doors(pub(crate) Vec<OwnedFd>);
 
 impl Doors {
+    /// The descriptors, for a new process that closes all others.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.0.iter().map(AsFd::as_fd)
+    }
+
     /// Moves the calling thread, which must be the only one of its process, into the group.
     ///
     /// A cgroup namespace is made after this: it shows what its maker was in. Takes no locks and allocates nothing.

@@ -160,15 +160,15 @@ fn the_limit_of_processes_holds() {
 fn devices_are_guarded() {
     let rule = |text| DeviceRule::parse(text).unwrap();
     let devices = vec![DeviceRule::DENY_ALL, rule("c 1:3 rwm"), rule("c 1:5 r")];
-    let script = "(true >/dev/null && true </dev/null && true </dev/zero && ! true >/dev/zero && ! true </dev/full) 2>/dev/null";
+    let script =
+        "(true >/dev/null && true </dev/null && true </dev/zero && ! true >/dev/zero && ! true </dev/full) 2>/dev/null";
     // A hybrid machine's v2 hierarchy, taken by itself, guards devices as pure v2 does.
     let unified = host().unified().map(|hierarchy| hierarchy.mount_point().to_owned());
     for (name, root) in [("devices", Some(MOUNT_ROOT.into())), ("program", unified)] {
         let Some(root) = root else { continue };
         let host = Host::detect(&root).unwrap();
         let resources = Resources { devices: devices.clone(), ..Resources::default() };
-        let mut group =
-            Scratch(Group::create(&host, &format!("{}/container", parent(name)), &resources).unwrap());
+        let mut group = Scratch(Group::create(&host, &format!("{}/container", parent(name)), &resources).unwrap());
         assert!(shell(&group.0, script).wait().unwrap().success(), "{name}");
         // What is denied last overrules, and rules replace those from before.
         let denied = DeviceRule { allow: false, ..rule("c 1:3 w") };

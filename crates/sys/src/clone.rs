@@ -54,7 +54,7 @@ pub enum Side {
 /// # Errors
 /// `EDEADLK` when there are other threads, otherwise as in clone3(2).
 pub fn fork(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Side, Errno> {
-    if threads() != Some(1) {
+    if !is_alone() {
         return Err(Errno::DEADLK);
     }
     let mut pidfd: RawFd = -1;
@@ -86,11 +86,20 @@ pub fn fork(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Si
     }
 }
 
-/// The number of threads of this process.
-fn threads() -> Option<u32> {
-    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name in parentheses may contain anything, so the fields are counted behind it (proc_pid_stat(5)).
-    text.rsplit_once(')')?.1.split_whitespace().nth(17)?.parse().ok()
+/// Whether this process has one thread. The kernel refuses to take a thread out of a group of several, and does nothing where there is
+/// one (unshare(2)); what `/proc` says might be a container's word.
+fn is_alone() -> bool {
+    // SAFETY: with this flag alone the call changes nothing.
+    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
+}
+
+/// Gives this thread a new view of control groups, whose top is the group that it is in (cgroup_namespaces(7)).
+///
+/// # Errors
+/// As in unshare(2).
+pub fn unshare_cgroups() -> Result<(), Errno> {
+    // SAFETY: a namespace of control groups is no memory and no descriptor.
+    if unsafe { libc::unshare(libc::CLONE_NEWCGROUP) } == -1 { Err(crate::last_errno()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -14,6 +14,29 @@ pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
     if result == -1 { Err(crate::last_errno()) } else { Ok(()) }
 }
 
+/// Closes every descriptor from 3 on but those in `kept`: for a new process, which must not hold what its parent has open.
+///
+/// The caller never returns to code that owns one of the closed descriptors: it executes a program or ends.
+///
+/// # Errors
+/// As in close_range(2).
+pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut numbers: Vec<u32> = kept.iter().map(|fd| fd.as_raw_fd() as u32).filter(|number| *number > 2).collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for last in numbers.into_iter().map(Some).chain([None]) {
+        let until = last.map_or(u32::MAX, |last| last - 1);
+        if first <= until {
+            // SAFETY: in the copy of a process, the values that own these descriptors are never used or dropped.
+            if unsafe { libc::syscall(libc::SYS_close_range, first, until, 0) } == -1 {
+                return Err(crate::last_errno());
+            }
+        }
+        first = last.map_or(first, |last| last + 1);
+    }
+    Ok(())
+}
+
 /// Sets every signal to its default action and blocks none.
 ///
 /// # Errors

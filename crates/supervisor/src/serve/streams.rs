@@ -7,6 +7,7 @@ use crate::plan::Stdin;
 use crate::protocol::{Attach, Pace};
 use base::{Context, Result};
 use logs::{Stream, Writer};
+use runtime::Ends;
 use runtime::spec::Process;
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
@@ -24,15 +25,6 @@ const CUT_OFF_BYTES: usize = 256 << 10;
 const CUT_OFF_MESSAGE: &[u8] = b"\r\nberth: this client read too slowly and was cut off\r\n";
 /// How many reads follow each other before others have their turn.
 const READS_IN_A_ROW: u32 = 8;
-
-/// Our ends of a process's pipes, or of its terminal.
-#[derive(Debug, Default)]
-pub(super) struct Ends {
-    pub(super) terminal: Option<OwnedFd>,
-    pub(super) stdin: Option<OwnedFd>,
-    pub(super) stdout: Option<OwnedFd>,
-    pub(super) stderr: Option<OwnedFd>,
-}
 
 /// The streams of one process.
 #[derive(Debug)]

@@ -282,7 +282,7 @@ fn memory_that_runs_out_is_told() {
     machine.plan.spec.cgroup.resources.memory = Some(16 << 20);
     machine.plan.spec.cgroup.resources.memory_swap = Some(16 << 20);
     machine.plan.spec.process.arguments =
-        ["/bin/dd", "if=/bin/busybox", "of=/dev/null", "bs=100000000"].map(str::to_owned).to_vec();
+        ["/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=100000000", "count=1"].map(str::to_owned).to_vec();
     machine.run();
     let state = machine.exited();
     assert_eq!((state.exit_code, state.oom_killed), (137, true));
