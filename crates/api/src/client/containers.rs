@@ -8,7 +8,10 @@ use base::{Error, Result};
 use super::Client;
 use crate::filters::Filters;
 use crate::message::{Method, Request};
-use crate::types::{ContainerInspect, ContainerPrune, ContainerSummary, CreateContainer, CreateResponse, WaitResponse};
+use crate::types::{
+    ContainerInspect, ContainerPrune, ContainerSummary, CreateContainer, CreateResponse, HostConfig, UpdateResponse,
+    WaitResponse,
+};
 
 /// Which containers to list.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +111,8 @@ impl Waiting {
         if bytes.trim_ascii().is_empty() {
             return Err(Error::unavailable("wait: the engine went away"));
         }
-        serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
     }
 }
 
@@ -118,8 +122,13 @@ impl std::fmt::Debug for Waiting {
     }
 }
 
+/// The address of something of a container; `/web` is the name that lists and inspect show.
+pub(super) fn address(name: &str, part: &str) -> String {
+    format!("/containers/{}{part}", name.strip_prefix('/').unwrap_or(name))
+}
+
 fn post(name: &str, verb: &str) -> Request {
-    Request::new(Method::Post, format!("/containers/{name}/{verb}"))
+    Request::new(Method::Post, address(name, &format!("/{verb}")))
 }
 
 fn stop_request(name: &str, verb: &str, options: &StopOptions) -> Request {
@@ -152,7 +161,12 @@ impl Client {
     }
 
     /// Makes a container.
-    pub fn create_container(&self, name: Option<&str>, platform: Option<&str>, body: &CreateContainer) -> Result<CreateResponse> {
+    pub fn create_container(
+        &self,
+        name: Option<&str>,
+        platform: Option<&str>,
+        body: &CreateContainer,
+    ) -> Result<CreateResponse> {
         let mut request = Request::new(Method::Post, "/containers/create").with_json(body)?;
         request.query.add_some("name", name);
         request.query.add_some("platform", platform);
@@ -161,17 +175,17 @@ impl Client {
 
     /// Everything of a container.
     pub fn inspect_container(&self, name: &str) -> Result<ContainerInspect> {
-        self.json(Request::new(Method::Get, format!("/containers/{name}/json")))
+        self.json(Request::new(Method::Get, address(name, "/json")))
     }
 
     /// Everything of a container, as the engine writes it.
     pub fn inspect_container_json(&self, name: &str) -> Result<Vec<u8>> {
-        self.raw(&format!("/containers/{name}/json"))
+        self.raw(&address(name, "/json"))
     }
 
     /// The same with sizes.
     pub fn inspect_container_json_with_size(&self, name: &str) -> Result<Vec<u8>> {
-        let mut request = Request::new(Method::Get, format!("/containers/{name}/json"));
+        let mut request = Request::new(Method::Get, address(name, "/json"));
         request.query.add("size", "1");
         self.send(request)?.into_bytes()
     }
@@ -213,7 +227,7 @@ impl Client {
 
     /// Removes a container.
     pub fn remove_container(&self, name: &str, options: RemoveOptions) -> Result<()> {
-        let mut request = Request::new(Method::Delete, format!("/containers/{name}"));
+        let mut request = Request::new(Method::Delete, address(name, ""));
         request.query.add_flag("force", options.force);
         request.query.add_flag("v", options.volumes);
         request.query.add_flag("link", options.link);
@@ -225,6 +239,11 @@ impl Client {
         let mut request = post(name, "rename");
         request.query.add("name", new_name);
         self.act(request)
+    }
+
+    /// Changes what may change while a container runs.
+    pub fn update_container(&self, name: &str, change: &HostConfig) -> Result<UpdateResponse> {
+        self.json(post(name, "update").with_json(change)?)
     }
 
     /// Freezes a container.
@@ -239,7 +258,7 @@ impl Client {
 
     /// What a container has written: raw bytes where it has a terminal, else Docker's frames.
     pub fn container_logs(&self, name: &str, options: &LogOptions) -> Result<Box<dyn Read + Send>> {
-        let mut request = Request::new(Method::Get, format!("/containers/{name}/logs"));
+        let mut request = Request::new(Method::Get, address(name, "/logs"));
         let query = &mut request.query;
         query.add_flag("stdout", options.stdout);
         query.add_flag("stderr", options.stderr);

@@ -13,7 +13,7 @@ use crate::types::{ExecConfig, ExecCreated, ExecInspect, ExecStart};
 impl Client {
     /// Prepares a further process in a running container.
     pub fn create_exec(&self, container: &str, config: &ExecConfig) -> Result<ExecCreated> {
-        self.json(Request::new(Method::Post, format!("/containers/{container}/exec")).with_json(config)?)
+        self.json(Request::new(Method::Post, super::containers::address(container, "/exec")).with_json(config)?)
     }
 
     /// Starts a prepared exec and connects to its streams, as `attach_container` does.

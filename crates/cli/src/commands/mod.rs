@@ -4,6 +4,7 @@
 
 mod container;
 mod image;
+mod inspect;
 mod system;
 mod volume;
 
@@ -17,6 +18,8 @@ pub(crate) static ROOT: &[(&str, &[Entry])] =
 
 static COMMON: &[Entry] = &[
     Entry::new("run", &container::RUN),
+    Entry::new("exec", &container::EXEC),
+    Entry::new("ps", &container::LIST),
     Entry::new("images", &image::LIST),
     Entry::new("pull", &image::PULL),
     Entry::new("push", &image::PUSH),
@@ -32,12 +35,25 @@ static MANAGEMENT: &[Entry] = &[
 ];
 
 static OTHERS: &[Entry] = &[
+    Entry::new("attach", &container::ATTACH),
     Entry::new("create", &container::CREATE),
     Entry::new("daemon", &system::DAEMON),
     Entry::new("events", &system::EVENTS),
     Entry::new("history", &image::HISTORY),
     Entry::new("import", &image::IMPORT),
+    Entry::new("inspect", &inspect::INSPECT),
+    Entry::new("kill", &container::KILL),
+    Entry::new("logs", &container::LOGS),
+    Entry::new("pause", &container::PAUSE),
+    Entry::new("port", &container::PORT),
+    Entry::new("rename", &container::RENAME),
+    Entry::new("restart", &container::RESTART),
+    Entry::new("rm", &container::REMOVE),
     Entry::new("rmi", &image::REMOVE),
     Entry::new("start", &container::START),
+    Entry::new("stop", &container::STOP),
     Entry::new("tag", &image::TAG),
+    Entry::new("unpause", &container::UNPAUSE),
+    Entry::new("update", &container::UPDATE),
+    Entry::new("wait", &container::WAIT),
 ];

@@ -102,6 +102,14 @@ impl<'a> Foreground<'a> {
         Ok(Self { client, container, plan, stream, signals, waiting })
     }
 
+    /// Makes a program on the container's terminal draw its screen again: a terminal that keeps its size tells it nothing.
+    pub(crate) fn redraw(&self) {
+        if let Some((height, width)) = terminal::size() {
+            // Nothing is lost where it fails but an up-to-date screen.
+            let _ = self.client.resize_container(self.container, height.saturating_add(1), width.saturating_add(1));
+        }
+    }
+
     /// Carries bytes and signals until the container ends, and returns its exit code; 0 when the user detaches.
     ///
     /// # Errors

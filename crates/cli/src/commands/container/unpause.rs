@@ -1,0 +1,23 @@
+//! `unpause`: lets frozen containers go on.
+
+use crate::command::{Action, Codes, Command, Outcome};
+use crate::flags::{Arity, Matches, Order};
+use crate::session::Session;
+
+pub(crate) static UNPAUSE: Command = Command {
+    usage: "CONTAINER [CONTAINER...]",
+    about: "Unpause all processes within one or more containers",
+    paths: &["berth container unpause", "berth unpause"],
+    flags: &[],
+    arity: Arity::AtLeast(1),
+    order: Order::Anywhere,
+    codes: Codes::One,
+    action: Action::Run(run),
+};
+
+fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
+    session.each(&matches.arguments, |client, name| {
+        client.unpause_container(name)?;
+        Ok(name.to_owned())
+    })
+}
