@@ -5,11 +5,11 @@ use crate::harness::{Host, IMAGE};
 #[test]
 fn an_exec_whose_command_is_killed_anywhere_leaves_the_container_alone() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
     for point in ["exec.before-prepared", "exec.prepared", "exec.claimed", "exec.started"] {
-        host.berth_crashing(point, ["exec", "c", "echo", "lost"]).code(-9);
-        assert_eq!(host.inspect("c", "{{.State.Status}}"), "running", "{point}");
-        assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine", "{point}");
+        host.berth_crashing(point, ["exec", "c1", "echo", "lost"]).code(-9);
+        assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running", "{point}");
+        assert_eq!(host.berth(["exec", "c1", "echo", "fine"]).ok().out(), "fine", "{point}");
     }
 }
 
@@ -17,22 +17,22 @@ fn an_exec_whose_command_is_killed_anywhere_leaves_the_container_alone() {
 fn a_supervisor_that_is_killed_by_an_exec_is_mended() {
     for point in ["exec.begun", "exec.executed", "exec.recorded", "exec.reaped"] {
         let host = Host::with_image();
-        host.berth_crashing(point, ["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-        assert_ne!(host.berth(["exec", "c", "true"]).code, 0, "{point}");
-        host.wait_for("c", "{{.State.Status}}", "dead");
-        host.berth(["start", "c"]).ok();
-        assert_eq!(host.inspect("c", "{{.State.Status}}"), "running", "{point}");
-        assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine", "{point}");
+        host.berth_crashing(point, ["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+        assert_ne!(host.berth(["exec", "c1", "true"]).code, 0, "{point}");
+        host.wait_for("c1", "{{.State.Status}}", "dead");
+        host.berth(["start", "c1"]).ok();
+        assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running", "{point}");
+        assert_eq!(host.berth(["exec", "c1", "echo", "fine"]).ok().out(), "fine", "{point}");
     }
 }
 
 #[test]
 fn records_of_many_execs_are_bounded() {
     let host = Host::with_image();
-    let id = host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok().out();
+    let id = host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok().out();
     let folder = host.root().join("containers").join(&id).join("execs");
     for _ in 0..120 {
-        host.berth(["exec", "c", "true"]).ok();
+        host.berth(["exec", "c1", "true"]).ok();
     }
     let names: Vec<String> =
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -58,8 +58,8 @@ fn names_of_the_host() {
 fn labels() {
     let host = Host::with_image();
     let file = host.file("labels", "from.file=yes\n# no\nempty\n");
-    host.berth(["create", "--name", "c", "-l", "a=b", "--label", "bare", "--label-file", file.to_str().unwrap(), IMAGE, "true"]).ok();
-    assert_eq!(host.inspect("c", "{{json .Config.Labels}}"), r#"{"a":"b","bare":"","empty":"","from.file":"yes"}"#);
+    host.berth(["create", "--name", "c1", "-l", "a=b", "--label", "bare", "--label-file", file.to_str().unwrap(), IMAGE, "true"]).ok();
+    assert_eq!(host.inspect("c1", "{{json .Config.Labels}}"), r#"{"a":"b","bare":"","empty":"","from.file":"yes"}"#);
 }
 
 #[test]

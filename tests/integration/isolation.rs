@@ -52,8 +52,8 @@ fn namespaces_of_the_host_and_of_others() {
 fn default_network_is_none_with_a_loopback_that_is_up() {
     let host = Host::with_image();
     assert_eq!(observe(&host, &[], "ls /sys/class/net; cat /sys/class/net/lo/operstate"), "lo\nunknown");
-    host.berth(["create", "--name", "c", IMAGE, "true"]).ok();
-    assert_eq!(host.inspect("c", "{{.HostConfig.NetworkMode}}"), "default");
+    host.berth(["create", "--name", "c1", IMAGE, "true"]).ok();
+    assert_eq!(host.inspect("c1", "{{.HostConfig.NetworkMode}}"), "default");
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn capabilities_are_dockers_and_never_inheritable() {
     let seen: Vec<u64> = observe(&host, &["--privileged"], script).lines().map(mask).collect();
     assert_eq!(seen[3], own_bounding_set());
     host.berth(["run", "--rm", "--cap-add", "NOTHING", IMAGE, "true"]).code(125).says("NOTHING");
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    let seen = host.berth(["exec", "c", "sh", "-c", script]).ok().lines();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    let seen = host.berth(["exec", "c1", "sh", "-c", script]).ok().lines();
     assert_eq!((mask(&seen[0]), mask(&seen[3])), (0, expected));
 }
 
@@ -129,14 +129,14 @@ fn devices() {
 fn no_descriptor_of_the_engine_reaches_the_process() {
     let host = Host::with_image();
     assert_eq!(observe(&host, &[], "ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ");
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    assert_eq!(host.berth(["exec", "c", "sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; ls /proc/1/fd | tr '\\n' ' '"]).ok().out(), "0 1 2 3 0 1 2 ");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    assert_eq!(host.berth(["exec", "c1", "sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; ls /proc/1/fd | tr '\\n' ' '"]).ok().out(), "0 1 2 3 0 1 2 ");
 }
 
 #[test]
 fn no_mount_of_a_container_is_seen_on_the_host() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains("berth-test"), "{mounts}");
 }
@@ -145,22 +145,22 @@ fn no_mount_of_a_container_is_seen_on_the_host() {
 fn an_out_of_memory_kill_is_said() {
     let host = Host::with_image();
     let script = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x$x$x; done";
-    host.berth(["run", "--name", "c", "--memory", "16m", IMAGE, "sh", "-c", script]).code(137);
-    assert_eq!(host.inspect("c", "{{.State.OOMKilled}} {{.State.ExitCode}}"), "true 137");
-    host.berth(["run", "--name", "d", "--memory", "16m", IMAGE, "true"]).ok();
-    assert_eq!(host.inspect("d", "{{.State.OOMKilled}}"), "false");
+    host.berth(["run", "--name", "c1", "--memory", "16m", IMAGE, "sh", "-c", script]).code(137);
+    assert_eq!(host.inspect("c1", "{{.State.OOMKilled}} {{.State.ExitCode}}"), "true 137");
+    host.berth(["run", "--name", "d1", "--memory", "16m", IMAGE, "true"]).ok();
+    assert_eq!(host.inspect("d1", "{{.State.OOMKilled}}"), "false");
 }
 
 #[test]
 fn the_container_dies_with_its_supervisor() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    let pid = host.inspect("c", "{{.State.Pid}}");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    let pid = host.inspect("c1", "{{.State.Pid}}");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
     assert!(std::process::Command::new("kill").args(["-9", &parent]).status().unwrap().success());
     assert!(eventually(|| !std::path::Path::new(&format!("/proc/{pid}")).exists()));
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "dead");
-    host.berth(["start", "c"]).ok();
-    host.wait_for("c", "{{.State.Status}}", "running");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "dead");
+    host.berth(["start", "c1"]).ok();
+    host.wait_for("c1", "{{.State.Status}}", "running");
 }

@@ -5,14 +5,14 @@ use crate::harness::{Host, IMAGE};
 #[test]
 fn create_start_wait_remove() {
     let host = Host::with_image();
-    let id = host.berth(["create", "--name", "c", IMAGE, "sh", "-c", "sleep 0.2; exit 3"]).ok().out();
+    let id = host.berth(["create", "--name", "c1", IMAGE, "sh", "-c", "sleep 0.2; exit 3"]).ok().out();
     assert_eq!(id.len(), 64);
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "created");
-    assert_eq!(host.berth(["start", "c"]).ok().out(), "c");
-    assert_eq!(host.berth(["wait", "c"]).ok().out(), "3");
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}"), "exited 3 false 0");
-    assert_eq!(host.berth(["rm", "c"]).ok().out(), "c");
-    host.berth(["inspect", "c"]).code(1).says("No such object: c");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "created");
+    assert_eq!(host.berth(["start", "c1"]).ok().out(), "c1");
+    assert_eq!(host.berth(["wait", "c1"]).ok().out(), "3");
+    assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}"), "exited 3 false 0");
+    assert_eq!(host.berth(["rm", "c1"]).ok().out(), "c1");
+    host.berth(["inspect", "c1"]).code(1).says("No such object: c");
 }
 
 #[test]
@@ -31,93 +31,93 @@ fn ids_prefixes_and_names_find_a_container() {
 #[test]
 fn a_running_container_is_not_removed_without_force() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    host.berth(["rm", "c"]).code(1).says("running");
-    assert_eq!(host.berth(["rm", "-f", "c"]).ok().out(), "c");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["rm", "c1"]).code(1).says("running");
+    assert_eq!(host.berth(["rm", "-f", "c1"]).ok().out(), "c1");
     assert!(host.containers().is_empty());
-    host.berth(["rm", "c"]).code(1).says("No such container: c");
-    host.berth(["rm", "-f", "c"]).says("No such container: c");
+    host.berth(["rm", "c1"]).code(1).says("No such container: c");
+    host.berth(["rm", "-f", "c1"]).says("No such container: c");
 }
 
 #[test]
 fn stop_sends_the_signal_and_kill_ends() {
     let host = Host::with_image();
     let trap = "trap 'exit 5' TERM; trap 'exit 6' USR1; while :; do sleep 0.05; done";
-    host.berth(["run", "-d", "--name", "a", IMAGE, "sh", "-c", trap]).ok();
-    assert_eq!(host.berth(["stop", "a"]).ok().out(), "a");
-    assert_eq!(host.inspect("a", "{{.State.ExitCode}}"), "5");
-    host.berth(["run", "-d", "--name", "b", "--stop-signal", "USR1", IMAGE, "sh", "-c", trap]).ok();
-    host.berth(["stop", "b"]).ok();
-    assert_eq!(host.inspect("b", "{{.State.ExitCode}}"), "6");
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", trap]).ok();
-    host.berth(["kill", "-s", "USR1", "c"]).ok();
-    assert_eq!(host.berth(["wait", "c"]).ok().out(), "6");
-    host.berth(["run", "-d", "--name", "d", IMAGE, "sh", "-c", trap]).ok();
-    host.berth(["kill", "d"]).ok();
-    assert_eq!(host.berth(["wait", "d"]).ok().out(), "137");
-    host.berth(["kill", "d"]).code(1).says("is not running");
-    host.berth(["stop", "d"]).ok();
-    host.berth(["kill", "-s", "NONSENSE", "d"]).code(1);
+    host.berth(["run", "-d", "--name", "a1", IMAGE, "sh", "-c", trap]).ok();
+    assert_eq!(host.berth(["stop", "a1"]).ok().out(), "a1");
+    assert_eq!(host.inspect("a1", "{{.State.ExitCode}}"), "5");
+    host.berth(["run", "-d", "--name", "b1", "--stop-signal", "USR1", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["stop", "b1"]).ok();
+    assert_eq!(host.inspect("b1", "{{.State.ExitCode}}"), "6");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["kill", "-s", "USR1", "c1"]).ok();
+    assert_eq!(host.berth(["wait", "c1"]).ok().out(), "6");
+    host.berth(["run", "-d", "--name", "d1", IMAGE, "sh", "-c", trap]).ok();
+    host.berth(["kill", "d1"]).ok();
+    assert_eq!(host.berth(["wait", "d1"]).ok().out(), "137");
+    host.berth(["kill", "d1"]).code(1).says("is not running");
+    host.berth(["stop", "d1"]).ok();
+    host.berth(["kill", "-s", "NONSENSE", "d1"]).code(1);
 }
 
 #[test]
 fn a_process_that_ignores_its_signal_is_killed_after_the_timeout() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]).ok();
     let started = std::time::Instant::now();
-    host.berth(["stop", "-t", "1", "c"]).ok();
+    host.berth(["stop", "-t", "1", "c1"]).ok();
     let elapsed = started.elapsed().as_secs_f64();
     assert!((1.0..8.0).contains(&elapsed), "{elapsed}");
-    assert_eq!(host.inspect("c", "{{.State.ExitCode}}"), "137");
+    assert_eq!(host.inspect("c1", "{{.State.ExitCode}}"), "137");
 }
 
 #[test]
 fn restart_pause_and_rename() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]).ok();
-    let first = host.inspect("c", "{{.State.Pid}}");
-    assert_eq!(host.berth(["restart", "c"]).ok().out(), "c");
-    assert_ne!(host.inspect("c", "{{.State.Pid}}"), first);
-    host.berth(["pause", "c"]).ok();
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.Paused}}"), "paused true");
-    host.berth(["pause", "c"]).code(1).says("is already paused");
-    host.berth(["exec", "c", "true"]).code(1).says("paused");
-    host.berth(["unpause", "c"]).ok();
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
-    host.berth(["unpause", "c"]).code(1).says("is not paused");
-    host.berth(["rename", "c", "d"]).ok();
-    assert_eq!(host.inspect("d", "{{.Name}}"), "/d");
-    host.berth(["inspect", "c"]).code(1);
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]).ok();
+    let first = host.inspect("c1", "{{.State.Pid}}");
+    assert_eq!(host.berth(["restart", "c1"]).ok().out(), "c1");
+    assert_ne!(host.inspect("c1", "{{.State.Pid}}"), first);
+    host.berth(["pause", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.Paused}}"), "paused true");
+    host.berth(["pause", "c1"]).code(1).says("is already paused");
+    host.berth(["exec", "c1", "true"]).code(1).says("paused");
+    host.berth(["unpause", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running");
+    host.berth(["unpause", "c1"]).code(1).says("is not paused");
+    host.berth(["rename", "c1", "d1"]).ok();
+    assert_eq!(host.inspect("d1", "{{.Name}}"), "/d1");
+    host.berth(["inspect", "c1"]).code(1);
     host.berth(["create", "--name", "other", IMAGE, "true"]).ok();
-    host.berth(["rename", "other", "d"]).code(1).says("already in use");
-    host.berth(["pause", "d"]).ok();
-    host.berth(["rm", "-f", "d"]).ok();
+    host.berth(["rename", "other", "d1"]).code(1).says("already in use");
+    host.berth(["pause", "d1"]).ok();
+    host.berth(["rm", "-f", "d1"]).ok();
 }
 
 #[test]
 fn a_paused_container_can_be_stopped() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"]).ok();
-    host.berth(["pause", "c"]).ok();
-    host.berth(["stop", "-t", "5", "c"]).ok();
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}}"), "exited 4");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth(["pause", "c1"]).ok();
+    host.berth(["stop", "-t", "5", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}}"), "exited 4");
 }
 
 #[test]
 fn exec_runs_beside_and_reports_its_own_code() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "-e", "A=1", "-u", "user", "-w", "/tmp", IMAGE, "sleep", "1000"]).ok();
-    assert_eq!(host.berth(["exec", "c", "sh", "-c", "id -u; pwd; echo $A"]).ok().out(), "1000\n/tmp\n1");
-    assert_eq!(host.berth(["exec", "-u", "0", "-w", "/", "-e", "B=2", "c", "sh", "-c", "id -u; pwd; echo $A$B"]).ok().out(), "0\n/\n12");
-    host.berth(["exec", "c", "sh", "-c", "exit 9"]).code(9);
-    host.berth(["exec", "c", "no-such-command"]).code(127);
-    host.berth(["exec", "c", "/etc"]).code(126);
-    assert_eq!(host.berth_with_input(["exec", "-i", "c", "cat"], b"through").ok().stdout, "through");
-    host.berth(["exec", "-d", "c", "touch", "/tmp/made"]).ok();
-    assert!(crate::harness::eventually(|| host.berth(["exec", "c", "test", "-e", "/tmp/made"]).code == 0));
-    host.berth(["kill", "c"]).ok();
-    host.berth(["wait", "c"]).ok();
-    host.berth(["exec", "c", "true"]).code(1).says("is not running");
+    host.berth(["run", "-d", "--name", "c1", "-e", "A=1", "-u", "user", "-w", "/tmp", IMAGE, "sleep", "1000"]).ok();
+    assert_eq!(host.berth(["exec", "c1", "sh", "-c", "id -u; pwd; echo $A"]).ok().out(), "1000\n/tmp\n1");
+    assert_eq!(host.berth(["exec", "-u", "0", "-w", "/", "-e", "B=2", "c1", "sh", "-c", "id -u; pwd; echo $A$B"]).ok().out(), "0\n/\n12");
+    host.berth(["exec", "c1", "sh", "-c", "exit 9"]).code(9);
+    host.berth(["exec", "c1", "no-such-command"]).code(127);
+    host.berth(["exec", "c1", "/etc"]).code(126);
+    assert_eq!(host.berth_with_input(["exec", "-i", "c1", "cat"], b"through").ok().stdout, "through");
+    host.berth(["exec", "-d", "c1", "touch", "/tmp/made"]).ok();
+    assert!(crate::harness::eventually(|| host.berth(["exec", "c1", "test", "-e", "/tmp/made"]).code == 0));
+    host.berth(["kill", "c1"]).ok();
+    host.berth(["wait", "c1"]).ok();
+    host.berth(["exec", "c1", "true"]).code(1).says("is not running");
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn ps_lists_filters_and_formats() {
 #[test]
 fn wait_ends_when_the_container_does() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "sleep 0.5; exit 8"]).ok();
-    assert_eq!(host.berth(["wait", "c"]).ok().out(), "8");
-    assert_eq!(host.berth(["wait", "c"]).ok().out(), "8");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "sleep 0.5; exit 8"]).ok();
+    assert_eq!(host.berth(["wait", "c1"]).ok().out(), "8");
+    assert_eq!(host.berth(["wait", "c1"]).ok().out(), "8");
     host.berth(["wait", "nobody"]).code(1);
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The container's directory in the hierarchy of a v1 controller, or in the unified one.
 fn directory(host: &Host, controller: &str) -> PathBuf {
-    let pid = host.inspect("c", "{{.State.Pid}}");
+    let pid = host.inspect("c1", "{{.State.Pid}}");
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     for line in groups.lines() {
         let parts: Vec<&str> = line.splitn(3, ':').collect();
@@ -24,7 +24,7 @@ fn is_v2() -> bool {
 /// Starts a container with `flags` and compares control files with what they should hold; `(controller, v1 file, v1 value, v2 file, v2 value)`.
 fn check(flags: &[&str], expected: &[(&str, &str, &str, &str, &str)]) {
     let host = Host::with_image();
-    let mut arguments = vec!["run", "-d", "--name", "c"];
+    let mut arguments = vec!["run", "-d", "--name", "c1"];
     arguments.extend(flags);
     arguments.extend([IMAGE, "sleep", "1000"]);
     host.berth(arguments).ok();
@@ -71,9 +71,9 @@ fn processes() {
 fn parent_of_the_group() {
     let host = Host::with_image();
     let parent = format!("/berth-test-parent-{}", std::process::id());
-    host.berth(["run", "-d", "--name", "c", "--cgroup-parent", &parent, IMAGE, "sleep", "1000"]).ok();
+    host.berth(["run", "-d", "--name", "c1", "--cgroup-parent", &parent, IMAGE, "sleep", "1000"]).ok();
     assert!(directory(&host, "memory").display().to_string().contains(&parent));
-    host.berth(["rm", "-f", "c"]).ok();
+    host.berth(["rm", "-f", "c1"]).ok();
     assert!(crate::harness::control_groups_named(&parent[1..]).is_empty());
 }
 

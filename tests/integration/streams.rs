@@ -46,28 +46,28 @@ fn a_terminal_is_real() {
 #[test]
 fn attach_gets_what_comes_from_now_on() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "-i", "--name", "c", IMAGE, "sh", "-c", "while read line; do echo got $line; done; echo closed"]).ok();
-    let mut attached = host.spawn(["attach", "c"]);
+    host.berth(["run", "-d", "-i", "--name", "c1", IMAGE, "sh", "-c", "while read line; do echo got $line; done; echo closed"]).ok();
+    let mut attached = host.spawn(["attach", "c1"]);
     attached.write(b"one\n");
     attached.read_until("got one");
     let finished = attached.finish();
     assert!(finished.stdout.contains("closed"), "{finished:?}");
-    assert_eq!(host.berth(["logs", "c"]).ok().stdout, "got one\nclosed\n");
-    host.berth(["attach", "c"]).code(1).says("stopped container");
+    assert_eq!(host.berth(["logs", "c1"]).ok().stdout, "got one\nclosed\n");
+    host.berth(["attach", "c1"]).code(1).says("stopped container");
 }
 
 #[test]
 fn start_attached_gives_output_and_code() {
     let host = Host::with_image();
-    host.berth(["create", "--name", "c", IMAGE, "sh", "-c", "echo hi; exit 4"]).ok();
-    let finished = host.berth(["start", "-a", "c"]).code(4);
+    host.berth(["create", "--name", "c1", IMAGE, "sh", "-c", "echo hi; exit 4"]).ok();
+    let finished = host.berth(["start", "-a", "c1"]).code(4);
     assert_eq!(finished.stdout, "hi\n");
 }
 
 #[test]
 fn signals_are_passed_on() {
     let host = Host::with_image();
-    let mut running = host.spawn(["run", "--rm", "--name", "c", IMAGE, "sh", "-c", "trap 'echo caught; exit 11' TERM; echo ready; while :; do sleep 0.05; done"]);
+    let mut running = host.spawn(["run", "--rm", "--name", "c1", IMAGE, "sh", "-c", "trap 'echo caught; exit 11' TERM; echo ready; while :; do sleep 0.05; done"]);
     running.read_until("ready");
     running.signal("TERM");
     running.read_until("caught");
@@ -77,45 +77,45 @@ fn signals_are_passed_on() {
 #[test]
 fn a_killed_client_leaves_the_container() {
     let host = Host::with_image();
-    let mut running = host.spawn(["run", "--name", "c", IMAGE, "sh", "-c", "echo ready; sleep 1000"]);
+    let mut running = host.spawn(["run", "--name", "c1", IMAGE, "sh", "-c", "echo ready; sleep 1000"]);
     running.read_until("ready");
     running.signal("KILL");
     drop(running);
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
-    assert_eq!(host.berth(["exec", "c", "echo", "alive"]).ok().out(), "alive");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running");
+    assert_eq!(host.berth(["exec", "c1", "echo", "alive"]).ok().out(), "alive");
 }
 
 #[test]
 fn logs_select() {
     let host = Host::with_image();
-    host.berth(["run", "--name", "c", IMAGE, "sh", "-c", "echo one; echo two >&2; echo three"]).ok();
-    let finished = host.berth(["logs", "c"]).ok();
+    host.berth(["run", "--name", "c1", IMAGE, "sh", "-c", "echo one; echo two >&2; echo three"]).ok();
+    let finished = host.berth(["logs", "c1"]).ok();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\nthree\n", "two\n"));
-    assert_eq!(host.berth(["logs", "--tail", "1", "c"]).ok().stdout, "three\n");
-    assert_eq!(host.berth(["logs", "-n", "0", "c"]).ok().stdout, "");
-    let stamped = host.berth(["logs", "-t", "c"]).ok().stdout;
+    assert_eq!(host.berth(["logs", "--tail", "1", "c1"]).ok().stdout, "three\n");
+    assert_eq!(host.berth(["logs", "-n", "0", "c1"]).ok().stdout, "");
+    let stamped = host.berth(["logs", "-t", "c1"]).ok().stdout;
     assert!(stamped.lines().all(|line| line.len() > 31 && line.as_bytes()[10] == b'T' && line.contains("Z ")), "{stamped}");
-    assert_eq!(host.berth(["logs", "--since", "10m", "--until", "2099-01-01T00:00:00Z", "c"]).ok().stdout, "one\nthree\n");
-    assert_eq!(host.berth(["logs", "--until", "10m", "c"]).ok().stdout, "");
+    assert_eq!(host.berth(["logs", "--since", "10m", "--until", "2099-01-01T00:00:00Z", "c1"]).ok().stdout, "one\nthree\n");
+    assert_eq!(host.berth(["logs", "--until", "10m", "c1"]).ok().stdout, "");
     host.berth(["logs", "nobody"]).code(1).says("No such container: nobody");
-    host.berth(["logs", "--tail", "x", "c"]).code(1);
+    host.berth(["logs", "--tail", "x", "c1"]).code(1);
 }
 
 #[test]
 fn logs_follow_a_running_container_to_its_end() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done"]).ok();
-    assert_eq!(host.berth(["logs", "-f", "c"]).ok().stdout, "1\n2\n3\n4\n5\n");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done"]).ok();
+    assert_eq!(host.berth(["logs", "-f", "c1"]).ok().stdout, "1\n2\n3\n4\n5\n");
 }
 
 #[test]
 fn logs_rotate_and_are_read_and_followed_through_it() {
     let host = Host::with_image();
     let script = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; echo last";
-    host.berth(["run", "-d", "--name", "c", "--log-opt", "max-size=50k", "--log-opt", "max-file=3", IMAGE, "sh", "-c", script]).ok();
-    let followed = host.berth(["logs", "-f", "--tail", "1", "c"]).ok().stdout;
+    host.berth(["run", "-d", "--name", "c1", "--log-opt", "max-size=50k", "--log-opt", "max-file=3", IMAGE, "sh", "-c", script]).ok();
+    let followed = host.berth(["logs", "-f", "--tail", "1", "c1"]).ok().stdout;
     assert!(followed.ends_with("last\n"), "{followed}");
-    let all = host.berth(["logs", "c"]).ok().lines();
+    let all = host.berth(["logs", "c1"]).ok().lines();
     assert!(all.len() < 3000 && all.last().unwrap() == "last", "{}", all.len());
     let numbers: Vec<u32> = all.iter().filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gap in what is kept");
@@ -137,8 +137,8 @@ fn log_drivers() {
 #[test]
 fn a_reader_that_does_not_read_stops_nobody() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
-    let _stuck = host.spawn(["attach", "--no-stdin", "c"]);
-    let _reader = host.spawn(["logs", "-f", "c"]);
-    assert!(eventually(|| host.berth(["exec", "c", "test", "-e", "/tmp/done"]).code == 0));
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
+    let _stuck = host.spawn(["attach", "--no-stdin", "c1"]);
+    let _reader = host.spawn(["logs", "-f", "c1"]);
+    assert!(eventually(|| host.berth(["exec", "c1", "test", "-e", "/tmp/done"]).code == 0));
 }

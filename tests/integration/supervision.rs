@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 #[test]
 fn detached_containers_outlive_the_command() {
     let host = Host::with_image();
-    let id = host.berth(["run", "-d", "--name", "c", IMAGE, "sh", "-c", "echo hello; sleep 1000"]).ok().out();
+    let id = host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "echo hello; sleep 1000"]).ok().out();
     assert_eq!(id.len(), 64);
-    assert_eq!(host.inspect("c", "{{.State.Running}}"), "true");
-    assert!(eventually(|| host.berth(["logs", "c"]).ok().stdout == "hello\n"));
+    assert_eq!(host.inspect("c1", "{{.State.Running}}"), "true");
+    assert!(eventually(|| host.berth(["logs", "c1"]).ok().stdout == "hello\n"));
 }
 
 #[test]
@@ -23,32 +23,32 @@ fn automatic_removal_happens_without_anybody_waiting() {
 #[test]
 fn on_failure_counts_and_gives_up() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 3"]).ok();
-    host.wait_for("c", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 3");
-    assert_eq!(host.berth(["logs", "c"]).ok().stdout, "again\nagain\nagain\n");
-    host.berth(["run", "-d", "--name", "d", "--restart", "on-failure", IMAGE, "true"]).ok();
-    host.wait_for("d", "{{.State.Status}} {{.RestartCount}}", "exited 0");
+    host.berth(["run", "-d", "--name", "c1", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 3"]).ok();
+    host.wait_for("c1", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 3");
+    assert_eq!(host.berth(["logs", "c1"]).ok().stdout, "again\nagain\nagain\n");
+    host.berth(["run", "-d", "--name", "d1", "--restart", "on-failure", IMAGE, "true"]).ok();
+    host.wait_for("d1", "{{.State.Status}} {{.RestartCount}}", "exited 0");
 }
 
 #[test]
 fn always_comes_back_until_it_is_stopped() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sh", "-c", "sleep 0.1"]).ok();
-    assert!(eventually(|| host.inspect("c", "{{.RestartCount}}").parse::<u32>().unwrap() >= 2));
-    host.berth(["stop", "c"]).ok();
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "exited");
+    host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sh", "-c", "sleep 0.1"]).ok();
+    assert!(eventually(|| host.inspect("c1", "{{.RestartCount}}").parse::<u32>().unwrap() >= 2));
+    host.berth(["stop", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "exited");
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "exited");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "exited");
 }
 
 #[test]
 fn a_restart_keeps_the_files_and_takes_a_new_process() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "--restart", "unless-stopped", IMAGE, "sh", "-c", "echo $$ >> /count; sleep 1000"]).ok();
-    let first = host.inspect("c", "{{.State.Pid}}");
+    host.berth(["run", "-d", "--name", "c1", "--restart", "unless-stopped", IMAGE, "sh", "-c", "echo $$ >> /count; sleep 1000"]).ok();
+    let first = host.inspect("c1", "{{.State.Pid}}");
     assert!(std::process::Command::new("kill").args(["-9", &first]).status().unwrap().success());
-    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "running" && host.inspect("c", "{{.State.Pid}}") != first));
-    assert!(eventually(|| host.berth(["exec", "c", "cat", "/count"]).stdout == "1\n1\n"));
+    assert!(eventually(|| host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first));
+    assert!(eventually(|| host.berth(["exec", "c1", "cat", "/count"]).stdout == "1\n1\n"));
 }
 
 #[test]
@@ -73,37 +73,37 @@ fn kill(pid: &str) {
 #[test]
 fn a_killed_supervisor_costs_no_restart_policy() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
-    let first = host.inspect("c", "{{.State.Pid}}");
-    kill(&supervisor_of(&host, "c"));
-    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "running" && host.inspect("c", "{{.State.Pid}}") != first));
+    host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
+    let first = host.inspect("c1", "{{.State.Pid}}");
+    kill(&supervisor_of(&host, "c1"));
+    assert!(eventually(|| host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first));
 }
 
 #[test]
 fn a_killed_keeper_harms_nothing() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
-    let supervisor = supervisor_of(&host, "c");
+    host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
+    let supervisor = supervisor_of(&host, "c1");
     let status = std::fs::read_to_string(format!("/proc/{supervisor}/status")).unwrap();
     let keeper = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
     assert_ne!(keeper, "1");
     kill(&keeper);
     std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
-    assert_eq!(host.berth(["exec", "c", "echo", "fine"]).ok().out(), "fine");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running");
+    assert_eq!(host.berth(["exec", "c1", "echo", "fine"]).ok().out(), "fine");
 }
 
 #[test]
 fn reading_commands_tell_a_broken_container_and_mend_nothing() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    kill(&supervisor_of(&host, "c"));
-    assert!(eventually(|| host.inspect("c", "{{.State.Status}}") == "dead"));
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    kill(&supervisor_of(&host, "c1"));
+    assert!(eventually(|| host.inspect("c1", "{{.State.Status}}") == "dead"));
     assert!(host.berth(["ps", "-a"]).ok().stdout.contains("Dead"));
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "dead");
-    host.berth(["stop", "c"]).ok();
-    assert_eq!(host.inspect("c", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
-    host.berth(["rm", "c"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "dead");
+    host.berth(["stop", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    host.berth(["rm", "c1"]).ok();
 }
 
 /// How long `stop` takes, with a timeout of three seconds.
@@ -116,8 +116,8 @@ fn stop_seconds(host: &Host, container: &str) -> f64 {
 #[test]
 fn a_young_process_gets_its_whole_timeout() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    assert!(stop_seconds(&host, "c") >= 3.0, "it may be about to install a handler");
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    assert!(stop_seconds(&host, "c1") >= 3.0, "it may be about to install a handler");
 }
 
 #[test]
@@ -145,11 +145,11 @@ fn the_daemon_is_not_needed_and_its_end_harms_nothing() {
         command.args(["--host", &address]).args(arguments);
         crate::harness::finish(command, b"")
     };
-    remote(&["run", "-d", "--name", "c", IMAGE, "sleep", "1000"]).ok();
-    assert_eq!(remote(&["exec", "c", "echo", "hi"]).ok().out(), "hi");
+    remote(&["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    assert_eq!(remote(&["exec", "c1", "echo", "hi"]).ok().out(), "hi");
     assert_eq!(remote(&["ps", "-q"]).ok().out(), host.berth(["ps", "-q"]).ok().out());
     daemon.signal("TERM");
     daemon.finish().code(0);
     assert!(!socket.exists());
-    assert_eq!(host.inspect("c", "{{.State.Status}}"), "running");
+    assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running");
 }

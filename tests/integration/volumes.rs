@@ -49,14 +49,14 @@ fn an_empty_volume_gets_what_the_image_has_there() {
 #[test]
 fn anonymous_volumes_go_with_rm_v() {
     let host = Host::with_image();
-    host.berth(["run", "--name", "c", "-v", "/cache", IMAGE, "touch", "/cache/x"]).ok();
+    host.berth(["run", "--name", "c1", "-v", "/cache", IMAGE, "touch", "/cache/x"]).ok();
     assert_eq!(host.berth(["volume", "ls", "-q"]).ok().lines().len(), 1);
-    host.berth(["rm", "c"]).ok();
+    host.berth(["rm", "c1"]).ok();
     assert_eq!(host.berth(["volume", "ls", "-q"]).ok().lines().len(), 1);
     host.berth(["volume", "prune", "-f"]).ok();
     assert!(host.berth(["volume", "ls", "-q"]).ok().stdout.is_empty());
-    host.berth(["run", "--name", "d", "-v", "/cache", "-v", "named:/n", IMAGE, "true"]).ok();
-    host.berth(["rm", "-v", "d"]).ok();
+    host.berth(["run", "--name", "d1", "-v", "/cache", "-v", "named:/n", IMAGE, "true"]).ok();
+    host.berth(["rm", "-v", "d1"]).ok();
     assert_eq!(host.berth(["volume", "ls", "-q"]).ok().out(), "named");
     host.berth(["volume", "rm", "named"]).ok();
 }
