@@ -119,7 +119,8 @@ impl Host {
         let mut left = Vec::new();
         for folder in ["containers", "names"] {
             let entries = std::fs::read_dir(self.root().join(folder)).into_iter().flatten().flatten();
-            left.extend(entries.map(|entry| entry.path().display().to_string()));
+            // The lock of all names is no name.
+            left.extend(entries.filter(|entry| entry.file_name() != ".lock").map(|entry| entry.path().display().to_string()));
         }
         for id in &ids {
             left.extend(control_groups_named(id));
@@ -140,7 +141,9 @@ impl Drop for Host {
             drop(self.berth(arguments));
         } else {
             let left = self.leftovers();
+            std::fs::remove_dir_all(&self.directory).unwrap();
             assert!(left.is_empty(), "left behind: {left:#?}");
+            return;
         }
         std::fs::remove_dir_all(&self.directory).unwrap();
     }

@@ -14,7 +14,8 @@ fn prints_and_leaves_nothing() {
 fn ends_with_the_processes_own_code() {
     let host = Host::with_image();
     host.berth(["run", "--rm", IMAGE, "sh", "-c", "exit 42"]).code(42);
-    host.berth(["run", "--rm", IMAGE, "sh", "-c", "kill -9 $$"]).code(137);
+    // The first process of a namespace cannot kill itself.
+    host.berth(["run", "--rm", "--init", IMAGE, "sh", "-c", "kill -9 $$"]).code(137);
 }
 
 #[test]
