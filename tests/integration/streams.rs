@@ -46,10 +46,13 @@ fn a_terminal_is_real() {
 #[test]
 fn attach_gets_what_comes_from_now_on() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "-i", "--name", "c1", IMAGE, "sh", "-c", "while read line; do echo got $line; done; echo closed"]).ok();
+    let script = "while read line && [ $line != end ]; do echo got $line; done; echo closed";
+    host.berth(["run", "-d", "-i", "--name", "c1", IMAGE, "sh", "-c", script]).ok();
     let mut attached = host.spawn(["attach", "c1"]);
     attached.write(b"one\n");
     attached.read_until("got one");
+    // Of a detached container the input stays open whoever leaves it: another client may come.
+    attached.write(b"end\n");
     let finished = attached.finish();
     assert!(finished.stdout.contains("closed"), "{finished:?}");
     assert_eq!(host.berth(["logs", "c1"]).ok().stdout, "got one\nclosed\n");
@@ -88,7 +91,7 @@ fn a_killed_client_leaves_the_container() {
 #[test]
 fn logs_select() {
     let host = Host::with_image();
-    host.berth(["run", "--name", "c1", IMAGE, "sh", "-c", "echo one; echo two >&2; echo three"]).ok();
+    host.berth(["run", "--name", "c1", IMAGE, "sh", "-c", "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three"]).ok();
     let finished = host.berth(["logs", "c1"]).ok();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\nthree\n", "two\n"));
     assert_eq!(host.berth(["logs", "--tail", "1", "c1"]).ok().stdout, "three\n");
@@ -135,10 +138,22 @@ fn log_drivers() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_stops_nobody() {
+fn a_reader_of_logs_that_does_not_read_stops_nobody() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
-    let _stuck = host.spawn(["attach", "--no-stdin", "c1"]);
     let _reader = host.spawn(["logs", "-f", "c1"]);
+    assert!(eventually(|| host.berth(["exec", "c1", "test", "-e", "/tmp/done"]).code == 0));
+}
+
+#[test]
+fn a_client_in_the_foreground_is_waited_for_and_nobody_waits_when_it_has_gone() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "-i", "--name", "c1", IMAGE, "sh", "-c", "read go; yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
+    let mut stuck = host.spawn(["attach", "c1"]);
+    stuck.write(b"go\n");
+    stuck.read_until("y");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    host.berth(["exec", "c1", "test", "-e", "/tmp/done"]).code(1);
+    drop(stuck);
     assert!(eventually(|| host.berth(["exec", "c1", "test", "-e", "/tmp/done"]).code == 0));
 }
