@@ -42,9 +42,12 @@ pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
 /// # Errors
 /// As in sigprocmask(2).
 pub fn reset_signals() -> Result<(), Errno> {
+    // The kernel's structure in zeros: the default action. The C library would keep two signals for itself.
+    let default = [0_u64; 8];
     for signal in 1..=64 {
-        // SAFETY: the default action runs no code of ours; signals that cannot be changed answer EINVAL.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: the default action runs no code of ours, and no architecture's structure is longer; signals that cannot be changed
+        // answer EINVAL.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8_usize) };
     }
     set_blocked(&[])
 }

@@ -24,7 +24,7 @@ pub(super) fn set(limits: &[Limit]) -> Result<()> {
         let resource = resource(&limit.resource)
             .ok_or_else(|| Error::invalid(format!("there is no limit called {:?}", limit.resource)))?;
         let wanted = Rlimit { current: limit.soft, maximum: limit.hard };
-        match setrlimit(resource, wanted.clone()) {
+        match setrlimit(resource, wanted) {
             Ok(()) => {}
             Err(Errno::PERM) => {
                 let ours = getrlimit(resource).maximum;

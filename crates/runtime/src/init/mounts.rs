@@ -74,7 +74,7 @@ fn open_source(path: &Path, subpath: Option<&Path>, depth: Depth) -> Result<Owne
 pub(super) fn mount_all(plan: &Plan<'_>, sources: Vec<Option<OwnedFd>>) -> Result<Mounted> {
     let Plan { spec, root, .. } = plan;
     let mut mounted = Mounted::default();
-    let has_devices = spec.mounts.iter().any(|mount| is_devices(mount));
+    let has_devices = spec.mounts.iter().any(is_devices);
     if !has_devices {
         devices::make(&spec.devices, root, None)?;
     }

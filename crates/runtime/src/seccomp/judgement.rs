@@ -17,7 +17,7 @@ fn run(filter: &Filter, architecture: u32, number: u32, arguments: [u64; 6]) -> 
         4 => architecture,
         16.. => {
             let argument = arguments[(offset as usize - 16) / 8];
-            if offset % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
+            if offset.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
         }
         _ => panic!("offset {offset} is not read by our programs"),
     };

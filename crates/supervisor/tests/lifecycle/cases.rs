@@ -34,6 +34,9 @@ pub const CASES: &[(&str, fn())] = &[
     ("a_killed_supervisor_leaves_a_broken_container", a_killed_supervisor_leaves_a_broken_container),
     ("the_keeper_calls_for_help", the_keeper_calls_for_help),
     ("two_supervisors_are_one_too_many", two_supervisors_are_one_too_many),
+    ("the_program_is_out_of_reach", the_program_is_out_of_reach),
+    ("a_failure_of_the_set_up_is_told", a_failure_of_the_set_up_is_told),
+    ("an_init_of_ours_can_be_asked_for", an_init_of_ours_can_be_asked_for),
     ("costs_little", costs_little),
 ];
 
@@ -329,6 +332,63 @@ fn two_supervisors_are_one_too_many() {
     assert_eq!(kind_of(machine.spawn()), Kind::Conflict);
     assert_eq!(client.state().unwrap().status, Status::Running);
     assert_eq!(kind_of(client.duplicate().unwrap().signal(999, SignalMeaning::Message)), Kind::Invalid);
+}
+
+/// What whoever enters runs from is the engine's program: it can be executed by a `#!` line, and opened through `/proc/PID/exe`.
+fn the_program_is_out_of_reach() {
+    let program = std::env::current_exe().unwrap();
+    let before = std::fs::read(&program).unwrap();
+    // As privileged as can be: it tries to open for writing whatever is on its way into the container.
+    let mut machine = Machine::new(
+        "echo ready; while :; do for p in /proc/[0-9]*; do l=$(readlink $p/exe) || continue; case $l in *busybox) ;; \
+         ?*) (: >> $p/exe) 2>/dev/null && echo opened $l;; esac; done; done",
+    );
+    std::os::unix::fs::symlink("busybox", machine.root.join("system/bin/readlink")).unwrap();
+    machine.plan.spec.process.capabilities = u64::MAX;
+    machine.plan.spec.init = true;
+    let client = machine.run().into_client();
+    wait_until(|| machine.log().first().cloned()).unwrap();
+    for _ in 0..50 {
+        let mut process = process(&["/bin/true"]);
+        process.capabilities = u64::MAX;
+        client.exec(Exec { id: Id::random().unwrap(), process, attach: Some(ALL) }).unwrap();
+    }
+    client.signal(9, SignalMeaning::End).unwrap();
+    machine.exited();
+    assert_eq!(machine.log(), ["ready\n"]);
+    // And a program whose interpreter is itself.
+    let machine = Machine::with_arguments(&["/bin/itself"]);
+    let script = machine.root.join("system/bin/itself");
+    std::fs::write(&script, "#!/proc/self/exe\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    match machine.spawn().unwrap().release() {
+        // A static program would run, as one that was asked for nothing.
+        Ok(_) => drop(machine.exited()),
+        Err(error) => assert_eq!(error.kind(), Kind::CommandNotFound, "{error}"),
+    }
+    assert!(before == std::fs::read(&program).unwrap(), "the program was changed");
+}
+
+fn a_failure_of_the_set_up_is_told() {
+    for terminal in [false, true] {
+        let mut machine = Machine::new("true");
+        machine.plan.spec.process.user = "nobody".to_owned();
+        machine.plan.spec.process.terminal = terminal;
+        let error = machine.spawn().unwrap().release().unwrap_err();
+        assert_eq!(error.to_string(), "unable to find user nobody: no matching entries in passwd file");
+        assert_eq!(machine.exited().error, error.to_string());
+    }
+}
+
+fn an_init_of_ours_can_be_asked_for() {
+    let mut machine = Machine::new("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done");
+    machine.plan.spec.init = true;
+    let client = machine.run().into_client();
+    wait_until(|| machine.log().first().cloned()).unwrap();
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", machine.state().pid)).unwrap();
+    assert_eq!(name, "berth-init\n");
+    client.stop(Stop::default()).unwrap();
+    assert_eq!(machine.exited().exit_code, 5);
 }
 
 /// Prints what a supervisor costs; the aim is for release builds.
