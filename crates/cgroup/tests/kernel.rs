@@ -1,4 +1,5 @@
 //! Groups of our own on this machine's kernel; as root.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect by panicking")]
 
 use cgroup::{DeviceRule, Group, Host, MOUNT_ROOT, Mode, Resources};
 use rustix::process::{Pid, Signal};
