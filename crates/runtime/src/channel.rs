@@ -5,10 +5,14 @@
 use base::{Context, Error, Kind, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// The longest message: an error's text, which may name paths.
 const LENGTH_LIMIT: usize = 8 << 10;
+/// A new process may hang in a file system that a container serves, or that a network does; whoever made it may not.
+const PATIENCE: Duration = Duration::from_secs(60);
 const TERMINAL: u8 = b't';
 const READY: u8 = b'r';
 const FAILED: u8 = b'f';
@@ -50,16 +54,22 @@ impl Channel {
     /// Both ends: the runtime's and the new process's.
     pub(crate) fn pair() -> Result<(Self, Self)> {
         let (ours, theirs) = sys::unix::message_pair().context("make a socket for the new process")?;
+        set_socket_timeout(&ours, Timeout::Recv, Some(PATIENCE)).context("bound the wait for the new process")?;
         Ok((Self(ours), Self(theirs)))
     }
 
     /// The runtime's: the next word; `None` when the process has gone on to its program, or has died.
     pub(crate) fn hear(&self) -> Result<Option<Word>> {
-        let Some((bytes, descriptors)) =
-            sys::unix::receive(self.0.as_fd(), LENGTH_LIMIT).context("hear the new process")?
-        else {
-            return Ok(None);
+        let heard = match sys::unix::receive(self.0.as_fd(), LENGTH_LIMIT) {
+            Err(Errno::AGAIN) => {
+                return Err(Error::unavailable(format!(
+                    "the new process hangs: a file system that it needs has not answered for {} seconds",
+                    PATIENCE.as_secs()
+                )));
+            }
+            heard => heard.context("hear the new process")?,
         };
+        let Some((bytes, descriptors)) = heard else { return Ok(None) };
         match (bytes.as_slice(), descriptors.into_iter().next()) {
             ([READY], None) => Ok(Some(Word::Ready)),
             ([TERMINAL], Some(terminal)) => Ok(Some(Word::Terminal(terminal))),

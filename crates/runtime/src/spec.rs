@@ -10,9 +10,9 @@ use std::path::PathBuf;
 /// A container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
-    /// Host name; empty: left as it is.
+    /// Host name, set where the namespace is new; empty: left as it is.
     pub hostname: String,
-    /// Domain name; empty: left as it is.
+    /// Domain name, set where the namespace is new; empty: left as it is.
     pub domainname: String,
     /// The root file system.
     pub root: Root,

@@ -3,7 +3,7 @@
 use super::target::{Shape, reach};
 use super::{devices, hierarchies, sysctls};
 use crate::spec::{Mount, MountOptions, MountSource, Propagation, ReadOnly, Spec};
-use base::tree::Tree;
+use base::tree::{Links, Tree};
 use base::{Context, Error, Result};
 use cgroup::Group;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
@@ -26,12 +26,14 @@ pub(super) struct Plan<'a> {
 /// File systems of the container that later steps need.
 #[derive(Debug, Default)]
 pub(super) struct Mounted {
-    /// The process file system.
+    /// The process file system at `/proc`.
     pub(super) proc: Option<Tree>,
-    /// The device file system.
+    /// The device file system at `/sys`.
     pub(super) sysfs: Option<Tree>,
     /// Terminals.
     pub(super) devpts: Option<OwnedFd>,
+    /// Whether the kernel parameters are written.
+    parameters: bool,
 }
 
 /// Opens what is bound, as long as its mounts still are peers of the host's; in the order of the mounts, `None` for other mounts.
@@ -82,7 +84,7 @@ pub(super) fn mount_all(plan: &Plan<'_>, sources: Vec<Option<OwnedFd>>) -> Resul
         let made = mount_one(plan, mount, source, &mut mounted);
         made.map_err(|error| error.context(format!("mount {} on {}", name_of(&mount.source), mount.target)))?;
     }
-    if !spec.sysctls.is_empty() && mounted.proc.is_none() {
+    if !mounted.parameters && !spec.sysctls.is_empty() {
         let proc = Tree::new(file_system("proc", &[], MountOptions::default())?);
         sysctls::write(&spec.sysctls, &proc)?;
     }
@@ -90,17 +92,25 @@ pub(super) fn mount_all(plan: &Plan<'_>, sources: Vec<Option<OwnedFd>>) -> Resul
 }
 
 fn is_devices(mount: &Mount) -> bool {
-    mount.target.trim_end_matches('/') == "/dev"
+    is_at(mount, "/dev")
+}
+
+fn is_at(mount: &Mount, path: &str) -> bool {
+    Path::new(&mount.target) == Path::new(path)
 }
 
 fn mount_one(plan: &Plan<'_>, mount: &Mount, source: Option<OwnedFd>, mounted: &mut Mounted) -> Result<()> {
     let Plan { spec, root, group } = plan;
-    if Path::new(&mount.target) == Path::new("/") {
+    if is_at(mount, "/") {
         return Err(Error::invalid("the root cannot be a mount's target"));
     }
     let shape = match &source {
         Some(source) if !is_directory(source.as_fd())? => Shape::File,
         _ => Shape::Directory,
+    };
+    let covered = match &mount.source {
+        MountSource::Tmpfs { .. } => root.locate(Path::new(&mount.target), Links::Follow)?,
+        _ => None,
     };
     let target = reach(root, &mount.target, shape)?;
     // What is written before the mount is read-only is written here.
@@ -111,7 +121,7 @@ fn mount_one(plan: &Plan<'_>, mount: &Mount, source: Option<OwnedFd>, mounted: &
             source
         }
         (MountSource::Bind { .. }, None) => return Err(Error::internal("its source was not opened")),
-        (MountSource::Tmpfs { options }, _) => tmpfs(options, target.as_fd(), open_options)?,
+        (MountSource::Tmpfs { options }, _) => tmpfs(options, covered, open_options)?,
         (MountSource::Proc, _) => file_system("proc", &[], open_options)?,
         (MountSource::Sysfs, _) => file_system("sysfs", &[], open_options)?,
         (MountSource::Devpts, _) => {
@@ -120,8 +130,10 @@ fn mount_one(plan: &Plan<'_>, mount: &Mount, source: Option<OwnedFd>, mounted: &
         (MountSource::Mqueue, _) => file_system("mqueue", &[], open_options)?,
         (MountSource::Cgroup, _) => return hierarchies::mount(spec, group, target.as_fd(), mount.options),
     };
-    if matches!(mount.source, MountSource::Proc) && mounted.proc.is_none() {
+    if matches!(mount.source, MountSource::Proc) && !mounted.parameters {
+        // Nobody has mounted anything on it yet.
         sysctls::write(&spec.sysctls, &Tree::new(copy(made.as_fd())?))?;
+        mounted.parameters = true;
     }
     set_propagation(made.as_fd(), mount.propagation)?;
     attach(made.as_fd(), target.as_fd())?;
@@ -130,8 +142,8 @@ fn mount_one(plan: &Plan<'_>, mount: &Mount, source: Option<OwnedFd>, mounted: &
     }
     set_read_only(made.as_fd(), mount.options.read_only)?;
     match mount.source {
-        MountSource::Proc => mounted.proc = Some(Tree::new(made)),
-        MountSource::Sysfs => mounted.sysfs = Some(Tree::new(made)),
+        MountSource::Proc if is_at(mount, "/proc") => mounted.proc = Some(Tree::new(made)),
+        MountSource::Sysfs if is_at(mount, "/sys") => mounted.sysfs = Some(Tree::new(made)),
         MountSource::Devpts => mounted.devpts = Some(made),
         _ => {}
     }
@@ -197,13 +209,13 @@ pub(super) fn file_system(kind: &str, options: &[(&str, &str)], restrictions: Mo
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).context("mount it")
 }
 
-fn tmpfs(options: &[(String, String)], target: BorrowedFd<'_>, restrictions: MountOptions) -> Result<OwnedFd> {
+fn tmpfs(options: &[(String, String)], covered: Option<OwnedFd>, restrictions: MountOptions) -> Result<OwnedFd> {
     let mut options: Vec<(&str, &str)> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let mode;
-    if options.iter().all(|(key, _)| *key != "mode") {
-        // Whoever sees it takes it for the directory that it covers.
-        mode = format!("{:o}", rustix::fs::fstat(target).context("stat the target")?.st_mode & 0o7777);
-        options.push(("mode", &mode));
+    // Whoever sees it takes it for the directory that it covers; where there was none, everybody may write.
+    let covered = covered.map(rustix::fs::fstat).transpose().context("stat the target")?;
+    let mode = covered.map(|covered| format!("{:o}", covered.st_mode & 0o7777));
+    if let Some(mode) = mode.as_deref().filter(|_| options.iter().all(|(key, _)| *key != "mode")) {
+        options.push(("mode", mode));
     }
     file_system("tmpfs", &options, restrictions)
 }

@@ -138,13 +138,14 @@ fn propagation_is_as_asked() {
 }
 
 fn file_systems_of_the_kernel() {
-    let mut machine = Machine::new("cat /proc/self/mountinfo; stat -c %a /run /tmp");
+    let mut machine = Machine::new("cat /proc/self/mountinfo; stat -c %a /run /tmp /new");
     machine.spec.mounts.extend([
         mount(MountSource::Mqueue, "/dev/mqueue"),
         mount(MountSource::Tmpfs { options: vec![("size".to_owned(), "64k".to_owned())] }, "/tmp"),
         mount(MountSource::Tmpfs { options: vec![("mode".to_owned(), "700".to_owned())] }, "/run"),
+        mount(MountSource::Tmpfs { options: Vec::new() }, "/new"),
     ]);
-    std::fs::set_permissions(machine.root().join("tmp"), std::fs::Permissions::from_mode(0o1777)).unwrap();
+    std::fs::set_permissions(machine.root().join("tmp"), std::fs::Permissions::from_mode(0o1750)).unwrap();
     let seen = machine.output();
     for (target, kind, options) in [
         ("/proc", "proc", "rw,nosuid,noexec"),
@@ -159,7 +160,7 @@ fn file_systems_of_the_kernel() {
             .unwrap_or_else(|| panic!("{target}: {seen}"));
         assert!(line.contains(&format!(" - {kind} {kind} ")) && line.contains(options), "{line}");
     }
-    assert!(seen.ends_with("700\n1777\n"), "{seen}");
+    assert!(seen.ends_with("700\n1750\n1777\n"), "{seen}");
     machine.spec.mounts.push(mount(MountSource::Tmpfs { options: vec![("size".to_owned(), "much".to_owned())] }, "/x"));
     let error = machine.refusal();
     assert!(error.contains("mount tmpfs on /x: the kernel does not take option size=much"), "{error}");
