@@ -116,13 +116,23 @@ impl Host {
         if !ids.is_empty() {
             self.berth(["rm", "-f", "-v"].iter().map(ToString::to_string).chain(ids.iter().cloned())).ok();
         }
+        // What removes itself may be about to.
+        let mut left = Vec::new();
+        eventually(|| {
+            left = self.remains(&ids);
+            left.is_empty()
+        });
+        left
+    }
+
+    fn remains(&self, ids: &[String]) -> Vec<String> {
         let mut left = Vec::new();
         for folder in ["containers", "names"] {
             let entries = std::fs::read_dir(self.root().join(folder)).into_iter().flatten().flatten();
             // The lock of all names is no name.
             left.extend(entries.filter(|entry| entry.file_name() != ".lock").map(|entry| entry.path().display().to_string()));
         }
-        for id in &ids {
+        for id in ids {
             left.extend(control_groups_named(id));
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
