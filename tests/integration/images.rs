@@ -148,3 +148,90 @@ fn a_removal_that_is_killed_anywhere_is_completed_by_the_next() {
         host.berth(["run", "--rm", IMAGE, "true"]).ok();
     }
 }
+
+#[test]
+fn names_are_given_and_taken() {
+    let host = Host::with_image();
+    host.berth(["tag", IMAGE, "reg.example:5000/team/app:v1"]).ok();
+    host.berth(["tag", "absent", "x"]).code(1).says("absent");
+    host.berth(["tag", IMAGE, "UPPER"]).code(1).says("invalid reference format");
+    host.berth(["tag", IMAGE, &format!("x@sha256:{}", "0".repeat(64))]).code(1).says("a digest cannot be chosen");
+    assert_eq!(names(&host), ["busybox:latest", "reg.example:5000/team/app:v1"]);
+    let id = host.berth(["images", "-q", IMAGE]).ok().out();
+    assert_eq!(host.berth(["image", "inspect", "--format", "{{.Id}}", &id]).ok().out()[7..19], id);
+    // By id, two names are one too many.
+    host.berth(["rmi", &id]).code(1).says("must be forced");
+    assert_eq!(host.berth(["rmi", IMAGE]).ok().out(), "Untagged: busybox:latest");
+    let several = host.berth(["rmi", "absent", "reg.example:5000/team/app:v1", "absent-too"]).code(1);
+    assert!(several.stdout.starts_with("Untagged: reg.example:5000/team/app:v1\nDeleted: sha256:"), "{several:?}");
+    assert_eq!(several.stderr.lines().count(), 2, "{several:?}");
+    host.berth(["rmi", "-f", "absent"]).ok().says("absent");
+    assert!(is_empty(&host));
+}
+
+#[test]
+fn lists_are_filtered_and_formatted() {
+    let host = Host::with_image();
+    host.berth(["import", "-c", "LABEL tier=front", rootfs_archive().to_str().unwrap(), "labelled:1"]).ok();
+    let listed = |arguments: &[&str]| {
+        let finished = host.berth(["images", "--format", "{{.Repository}}:{{.Tag}}"].iter().chain(arguments)).ok();
+        finished.lines()
+    };
+    assert_eq!(listed(&["--filter", "label=tier=front"]), ["labelled:1"]);
+    assert_eq!(listed(&["--filter", "reference=busy*"]), ["busybox:latest"]);
+    assert_eq!(listed(&["labelled"]), ["labelled:1"]);
+    assert!(listed(&["--filter", "dangling=true"]).is_empty());
+    host.berth(["images", "--filter", "nonsense=1"]).code(1).says("nonsense");
+    host.berth(["images", "--filter", "nonsense"]).code(1).says("KEY=VALUE");
+    host.berth(["images", "--tree"]).code(125).says("not supported: --tree");
+    let table = host.berth(["images"]).ok().lines();
+    assert_eq!(table[0].split_whitespace().collect::<Vec<_>>(), ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE"]);
+    assert!(table[1].contains(" ago ") && table[1].ends_with("MB"), "{table:?}");
+    let with_digests = host.berth(["images", "--digests"]).ok().lines();
+    assert!(with_digests[0].contains("DIGEST") && with_digests[1].contains("<none>"), "{with_digests:?}");
+    let whole = host.berth(["images", "-q", "--no-trunc", "labelled"]).ok().out();
+    assert!(whole.starts_with("sha256:") && whole.len() == 71, "{whole}");
+    let json = host.berth(["images", "--format", "json", "labelled"]).ok().out();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&value["Repository"], &value["Tag"], &value["ID"]), (&"labelled".into(), &"1".into(), &whole[7..19].into()));
+}
+
+#[test]
+fn inspection_and_history() {
+    let host = Host::new();
+    let archive = rootfs_archive().to_str().unwrap();
+    let changes = ["-c", "ENV A=1", "-c", "ENTRYPOINT [\"/bin/sh\"]", "-c", "EXPOSE 80", "-m", "made here"];
+    host.berth(["import"].iter().chain(&changes).chain(&[archive, "app"])).ok();
+    let shown = |format: &str| host.berth(["image", "inspect", "-f", format, "app"]).ok().out();
+    assert_eq!(shown("{{join .Config.Env \",\"}} {{json .Config.Entrypoint}} {{json .Config.ExposedPorts}}"), r#"A=1 ["/bin/sh"] {"80/tcp":{}}"#);
+    assert_eq!(shown("{{.Os}}/{{.Architecture}} {{len .RootFS.Layers}} {{.RepoTags}}"), "linux/amd64 1 [app:latest]");
+    // What is there is shown also where something is missing.
+    let half = host.berth(["image", "inspect", "app", "absent"]).code(1).says("absent");
+    let value: serde_json::Value = serde_json::from_str(&half.stdout).unwrap();
+    assert_eq!(value.as_array().unwrap().len(), 1);
+    assert_eq!(host.berth(["image", "inspect", "absent"]).code(1).stdout, "[]\n");
+    host.berth(["image", "inspect", "-f", "{{.Nothing}}", "app"]).code(1).says("no entry for key \"Nothing\"");
+    let history = host.berth(["history", "--no-trunc", "--human=false", "--format", "{{.ID}} {{.Size}} {{.Comment}}", "app"]).ok().out();
+    let words: Vec<&str> = history.split(' ').collect();
+    assert!(words[0].starts_with("sha256:") && words[1].parse::<u64>().unwrap() > 1_000_000, "{history}");
+    assert!(history.ends_with("made here"), "{history}");
+    host.berth(["history", "absent"]).code(1).says("absent");
+}
+
+#[test]
+fn prunes_take_what_dangles_or_all_that_is_not_used() {
+    let host = Host::with_image();
+    let archive = rootfs_archive().to_str().unwrap();
+    // A name that moves leaves an image without one.
+    host.berth(["import", "-c", "USER user", archive, IMAGE]).ok();
+    assert_eq!(names(&host).len(), 2);
+    let pruned = host.berth(["image", "prune", "-f"]).ok().stdout;
+    assert!(pruned.starts_with("Deleted Images:\ndeleted: sha256:") && pruned.contains("\n\nTotal reclaimed space: "), "{pruned}");
+    assert_eq!(names(&host), ["busybox:latest"]);
+    assert_eq!(host.berth(["image", "prune", "-f"]).ok().stdout, "Total reclaimed space: 0B\n");
+    host.berth(["create", "--name", "user", IMAGE]).ok();
+    host.berth(["import", archive, "unused"]).ok();
+    let pruned = host.berth(["image", "prune", "-af"]).ok().stdout;
+    assert!(pruned.contains("untagged: unused:latest\n"), "{pruned}");
+    assert_eq!(names(&host), ["busybox:latest"]);
+}

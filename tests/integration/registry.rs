@@ -1,9 +1,16 @@
 //! `pull` and `push` against Debian's `docker-registry`, and against a registry of the tests' own that can misbehave.
 
+// The servers are those of the protocol's tests; each of the tests here needs a part of what they can do.
+#[allow(dead_code)]
+#[path = "../../crates/registry/tests/protocol/certificates.rs"]
+pub(crate) mod certificates;
 #[path = "../../crates/registry/tests/protocol/debian_registry.rs"]
-mod debian_registry;
+pub(crate) mod debian_registry;
+#[allow(dead_code)]
 #[path = "../../crates/registry/tests/protocol/server.rs"]
-mod server;
+pub(crate) mod server;
+#[path = "../../crates/registry/tests/protocol/token_server.rs"]
+pub(crate) mod token_server;
 
 use self::debian_registry::DebianRegistry;
 use self::server::{Body, Reply, Seen, Server, reply};
@@ -14,30 +21,30 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// What a test does to answers; `None` leaves one as it is.
 type Mischief = dyn Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync;
 
 /// What a registry of the tests holds.
 #[derive(Default)]
-struct Contents {
+pub(crate) struct Contents {
     /// By digest: media type and bytes.
-    things: HashMap<String, (String, Vec<u8>)>,
+    pub(crate) things: HashMap<String, (String, Vec<u8>)>,
     /// By tag: digest.
-    tags: HashMap<String, String>,
+    pub(crate) tags: HashMap<String, String>,
 }
 
 /// A registry with one repository, `app`.
-struct Registry {
-    server: Server,
-    contents: Arc<Mutex<Contents>>,
+pub(crate) struct Registry {
+    pub(crate) server: Server,
+    pub(crate) contents: Arc<Mutex<Contents>>,
 }
 
 impl Contents {
-    fn add(&mut self, media_type: &str, bytes: Vec<u8>) -> String {
+    pub(crate) fn add(&mut self, media_type: &str, bytes: Vec<u8>) -> String {
         let digest = Digest::sha256(&bytes).to_string();
         self.things.insert(digest.clone(), (media_type.to_owned(), bytes));
         digest
@@ -49,7 +56,7 @@ impl Contents {
     }
 
     /// Adds an image and gives the digest of its manifest.
-    fn image(&mut self, architecture: &str, layers: &[(String, Digest)]) -> String {
+    pub(crate) fn image(&mut self, architecture: &str, layers: &[(String, Digest)]) -> String {
         let contents: Vec<String> = layers.iter().map(|(_, content)| content.to_string()).collect();
         let config = serde_json::json!({
             "os": "linux", "architecture": architecture, "config": {"Cmd": ["cat", "/one", "/two", "/three"], "Env": ["PATH=/bin"]},
@@ -64,7 +71,7 @@ impl Contents {
     }
 
     /// The busybox layer and three small ones, one of each compression.
-    fn layers(&mut self) -> Vec<(String, Digest)> {
+    pub(crate) fn layers(&mut self) -> Vec<(String, Digest)> {
         let base = std::fs::read(rootfs_archive()).unwrap();
         let mut layers = vec![(piped("gzip", &base), Digest::sha256(&base), "+gzip")];
         for (name, program, suffix) in [("one", "cat", ""), ("two", "gzip", "+gzip"), ("three", "zstd", "+zstd")] {
@@ -80,11 +87,11 @@ impl Contents {
 
 impl Registry {
     /// With the image `app:1`.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(|_, _| None)
     }
 
-    fn with(mischief: impl Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) fn with(mischief: impl Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let mut contents = Contents::default();
         let layers = contents.layers();
         let manifest = contents.image("amd64", &layers);
@@ -98,19 +105,19 @@ impl Registry {
         Self { server, contents }
     }
 
-    fn name(&self, tag: &str) -> String {
+    pub(crate) fn name(&self, tag: &str) -> String {
         format!("{}/app:{tag}", self.server.authority())
     }
 
     /// The largest layer of `app:1`.
-    fn base_layer(&self) -> String {
+    pub(crate) fn base_layer(&self) -> String {
         let contents = self.contents.lock().unwrap();
         let layers = contents.things.iter().filter(|(_, (media_type, _))| media_type.starts_with(LAYER));
         layers.max_by_key(|(_, (_, bytes))| bytes.len()).unwrap().0.clone()
     }
 }
 
-fn answer(seen: &Seen, contents: &Contents) -> Reply {
+pub(crate) fn answer(seen: &Seen, contents: &Contents) -> Reply {
     let path = seen.path();
     if path == "/v2/app/tags/list" {
         let tags: Vec<&String> = contents.tags.keys().collect();

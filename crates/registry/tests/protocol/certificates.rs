@@ -1,6 +1,6 @@
 //! An authority of the tests' own and what it has signed.
 
-use crate::server::{Reply, Seen, Server, Stream};
+use super::server::{Reply, Seen, Server, Stream};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -27,7 +27,7 @@ pub fn certificates() -> &'static Certificates {
             openssl(&folder, &format!("req -x509 {KEY} -days 2 {made} -addext basicConstraints=critical,CA:TRUE"));
         }
         openssl(&folder, &format!("req {KEY} -subj /CN=registry -keyout server.key -out server.csr"));
-        std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3,DNS:localhost")
+        std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3,DNS:localhost,DNS:registry-1.docker.io,DNS:auth.docker.io,DNS:cdn.example")
             .unwrap();
         let signed = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem";
         openssl(&folder, &format!("x509 -req -in server.csr {signed}"));

@@ -1,7 +1,7 @@
 //! Signs tokens that `docker-registry` accepts (distribution specification, *Token Authentication Implementation*).
 
-use crate::certificates::{KEY, openssl};
-use crate::server::{Seen, Server, reply};
+use super::certificates::{KEY, openssl};
+use super::server::{Seen, Server, reply};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
