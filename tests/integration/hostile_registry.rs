@@ -75,9 +75,7 @@ fn a_registry_that_only_fails_is_left_after_a_few_attempts() {
 #[test]
 fn a_registry_that_hangs_can_be_left_and_tried_again() {
     let host = Host::new();
-    let registry = Registry::with(|seen, _| {
-        (seen.number == 0).then(|| reply(200).body(Body::Silence))
-    });
+    let registry = Registry::with(|seen, _| (seen.number == 0).then(|| reply(200).body(Body::Silence)));
     let name = registry.name("1");
     let pull = host.spawn(["pull", &name]);
     assert!(eventually(|| !registry.server.seen().is_empty()));
@@ -92,7 +90,10 @@ fn documents_that_lie_are_named() {
     let lies: [(&str, Lie); 4] = [
         ("a web page", |_| ("text/html", b"<html>log in</html>".to_vec())),
         ("an old schema", |_| {
-            ("application/vnd.docker.distribution.manifest.v1+prettyjws", br#"{"schemaVersion":1,"name":"app"}"#.to_vec())
+            (
+                "application/vnd.docker.distribution.manifest.v1+prettyjws",
+                br#"{"schemaVersion":1,"name":"app"}"#.to_vec(),
+            )
         }),
         ("half a manifest", |bytes| (MANIFEST, bytes[..bytes.len() / 2].to_vec())),
         ("too many layers", |bytes| {

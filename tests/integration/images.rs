@@ -48,7 +48,7 @@ fn an_archive_comes_as_a_stream_or_a_file() {
 #[test]
 fn an_image_in_use_is_not_removed() {
     let host = Host::with_image();
-    let container = host.berth(["create", "--name", "user", IMAGE]).ok().out();
+    let container = host.berth(["create", "--name", "user", IMAGE, "true"]).ok().out();
     let refused = host.berth(["rmi", IMAGE]).code(1);
     assert!(refused.stderr.contains("conflict: unable to remove repository reference"), "{refused:?}");
     assert!(refused.stderr.contains(&container[..12]), "{refused:?}");
@@ -229,7 +229,7 @@ fn prunes_take_what_dangles_or_all_that_is_not_used() {
     assert!(pruned.starts_with("Deleted Images:\ndeleted: sha256:") && pruned.contains("\n\nTotal reclaimed space: "), "{pruned}");
     assert_eq!(names(&host), ["busybox:latest"]);
     assert_eq!(host.berth(["image", "prune", "-f"]).ok().stdout, "Total reclaimed space: 0B\n");
-    host.berth(["create", "--name", "user", IMAGE]).ok();
+    host.berth(["create", "--name", "user", IMAGE, "true"]).ok();
     host.berth(["import", archive, "unused"]).ok();
     let pruned = host.berth(["image", "prune", "-af"]).ok().stdout;
     assert!(pruned.contains("untagged: unused:latest\n"), "{pruned}");

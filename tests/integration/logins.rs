@@ -74,7 +74,9 @@ fn credential_helpers_are_asked() {
         command.env("PATH", format!("{}:/usr/bin:/bin", host.path("bin").display())).args(arguments);
         finish(command, b"")
     };
-    for configuration in [r#"{"credsStore":"test"}"#.to_owned(), format!(r#"{{"credHelpers":{{"{registry}":"test"}}}}"#)] {
+    for configuration in
+        [r#"{"credsStore":"test"}"#.to_owned(), format!(r#"{{"credHelpers":{{"{registry}":"test"}}}}"#)]
+    {
         host.file("home/.docker/config.json", configuration);
         run(["push", &name]).ok();
     }

@@ -4,9 +4,27 @@ use crate::harness::Host;
 
 /// Lines whose values belong to the host or to the build.
 const OF_THE_HOST: &[&str] = &[
-    "Version", "Server Version", "OS/Arch", "Kernel version", "Storage Driver", "Backing Filesystem", "Supports d_type", "Using metacopy",
-    "Cgroup Driver", "Cgroup Version", "Kernel Version", "Operating System", "Architecture", "CPUs", "Total Memory", "Name", "ID",
-    "Docker Root Dir", "HTTP Proxy", "HTTPS Proxy", "No Proxy",
+    "Version",
+    "Server Version",
+    "OS/Arch",
+    "Kernel version",
+    "Storage Driver",
+    "Backing Filesystem",
+    "Supports d_type",
+    "Using metacopy",
+    "Cgroup Driver",
+    "Cgroup Version",
+    "Kernel Version",
+    "Operating System",
+    "Architecture",
+    "CPUs",
+    "Total Memory",
+    "Name",
+    "ID",
+    "Docker Root Dir",
+    "HTTP Proxy",
+    "HTTPS Proxy",
+    "No Proxy",
 ];
 
 /// The text with a star for each such value.
@@ -33,9 +51,15 @@ fn version_and_info_read_like_dockers() {
 fn templates_and_json() {
     let host = Host::with_image();
     let own = env!("CARGO_PKG_VERSION");
-    assert_eq!(host.berth(["version", "--format", "{{.Client.Version}} {{.Server.Version}}"]).ok().out(), format!("{own} {own}"));
+    assert_eq!(
+        host.berth(["version", "--format", "{{.Client.Version}} {{.Server.Version}}"]).ok().out(),
+        format!("{own} {own}")
+    );
     assert_eq!(host.berth(["version", "-f", "{{.Server.APIVersion}} {{.Server.Os}}"]).ok().out(), "1.51 linux");
-    assert_eq!(host.berth(["info", "--format", "{{.Images}} {{.OSType}} {{len .Plugins.Volume}}"]).ok().out(), "1 linux 1");
+    assert_eq!(
+        host.berth(["info", "--format", "{{.Images}} {{.OSType}} {{len .Plugins.Volume}}"]).ok().out(),
+        "1 linux 1"
+    );
     let json = host.berth(["info", "--format", "json"]).ok().out();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["DockerRootDir"].as_str(), host.root().to_str());
@@ -85,7 +109,10 @@ fn prunes_ask_first() {
     let host = Host::new();
     host.berth(["volume", "create", "kept"]).ok();
     for (command, warning) in [
-        (&["volume", "prune", "-a"][..], "WARNING! This will remove all local volumes not used by at least one container."),
+        (
+            &["volume", "prune", "-a"][..],
+            "WARNING! This will remove all local volumes not used by at least one container.",
+        ),
         (&["image", "prune"][..], "WARNING! This will remove all dangling images."),
         (&["system", "prune"][..], "  - all stopped containers"),
     ] {

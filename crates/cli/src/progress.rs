@@ -169,9 +169,9 @@ fn describe(message: &Message, columns: usize) -> String {
         return format!("{} {numbers}", message.status);
     }
     let filled = usize::try_from(u128::from(done.min(all)) * (width as u128) / u128::from(all)).unwrap_or(width);
-    let (bar, head) = if filled < width { ("=".repeat(filled), ">") } else { ("=".repeat(width - 1), ">") };
-    let bar = format!("{bar}{head}");
-    format!("{} [{bar:width$}] {numbers}", message.status)
+    let (done, head) = if filled < width { ("=".repeat(filled), ">") } else { ("=".repeat(width - 1), ">") };
+    let line = format!("{done}{head}");
+    format!("{} [{line:width$}] {numbers}", message.status)
 }
 
 #[cfg(test)]

@@ -109,7 +109,9 @@ impl<'a> Session<'a> {
     /// `Unsupported` with a host.
     pub(crate) fn refuse_host(&self, what: &str) -> Result<()> {
         match &self.globals.host {
-            Some(host) => Err(Error::unsupported(format!("{what}: this host is meant, not {host}: leave out --host and DOCKER_HOST"))),
+            Some(host) => Err(Error::unsupported(format!(
+                "{what}: this host is meant, not {host}: leave out --host and DOCKER_HOST"
+            ))),
             None => Ok(()),
         }
     }

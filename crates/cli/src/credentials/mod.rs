@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{Context, Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// The key under which Docker keeps the credentials of docker.io.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -45,31 +45,19 @@ struct AuthEntry {
     registrytoken: String,
 }
 
-/// Credentials as the API takes them in `X-Registry-Auth`.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+/// Who the user is at one registry.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) username: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) password: String,
-    #[serde(rename = "identitytoken", skip_serializing_if = "String::is_empty")]
     pub(crate) identity_token: String,
-    #[serde(rename = "registrytoken", skip_serializing_if = "String::is_empty")]
     pub(crate) registry_token: String,
-    #[serde(rename = "serveraddress")]
     pub(crate) server_address: String,
 }
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Credentials({} at {})", self.username, self.server_address)
-    }
-}
-
-impl Credentials {
-    /// The value of `X-Registry-Auth`.
-    pub(crate) fn header(&self) -> String {
-        base64::encode_url(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 }
 
@@ -206,15 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_what_the_api_reads() {
-        let credentials = Credentials {
-            username: "u".into(),
-            password: "p?>".into(),
-            server_address: "x.io".into(),
-            ..Credentials::default()
-        };
-        let decoded = base64::decode(&credentials.header()).unwrap();
-        assert_eq!(decoded, br#"{"username":"u","password":"p?>","serveraddress":"x.io"}"#);
+    fn secrets_are_not_shown() {
+        let credentials = Credentials { username: "u".into(), password: "p?>".into(), ..Credentials::default() };
         assert!(!format!("{credentials:?}").contains("p?>"));
     }
 }

@@ -27,7 +27,9 @@ pub(crate) fn with_names(mut value: Value, names: &[(&str, &str)]) -> Value {
 /// Whether a member is one of the wire.
 pub(super) fn is_of_wire(fields: &HashMap<String, Value>, name: &str) -> bool {
     match fields.get(NAMES) {
-        Some(Value::Array(added)) => name != NAMES && !added.iter().any(|own| matches!(own, Value::String(own) if own == name)),
+        Some(Value::Array(added)) => {
+            name != NAMES && !added.iter().any(|own| matches!(own, Value::String(own) if own == name))
+        }
         _ => true,
     }
 }

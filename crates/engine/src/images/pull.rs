@@ -103,7 +103,7 @@ impl Pull<'_> {
         let root = &self.engine.root;
         let extracted = snapshot::Layers::open(root.directory(), root.layout.root())?;
         let local = Local { store: &store, lease: &lease, layers: &extracted };
-        let documents = self.documents(reference, &local)?;
+        let documents = self.documents(reference, &local).map_err(|error| documents::explain(error, reference))?;
         let stop = Stop::new(self.progress);
         let layers = Layers {
             repository: self.repository,
@@ -134,7 +134,7 @@ impl Pull<'_> {
             (None, None) => Selector::Tag("latest".to_owned()),
         };
         let get = |which: &Selector, known: Option<&Descriptor>| self.document(local, reference, which, known);
-        let found = documents::find(&which, wanted, &get).map_err(|error| documents::explain(error, reference))?;
+        let found = documents::find(&which, wanted, &get)?;
         for served in &found.0 {
             local.put_document(&served.digest, &served.bytes)?;
             crash_point!("pull.after-document");

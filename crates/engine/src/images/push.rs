@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Mutex;
 
 use base::digest::Digest;
-use base::{Error, Result, crash_point};
+use base::{Error, Kind, Result, crash_point};
 use image::Store;
 use oci::config::{CONFIG_LIMIT_BYTES, ImageConfig};
 use oci::manifest::{DOCUMENT_LIMIT_BYTES, Descriptor, Document, Index};
@@ -92,7 +92,7 @@ impl Engine {
             limit: self.configuration().max_concurrent_uploads.unwrap_or(5).clamp(1, 16) as usize,
         };
         for tag in tags {
-            push.one(&tag)?;
+            push.one(&tag).map_err(|error| explain(error, &tag))?;
         }
         Ok(())
     }
@@ -108,6 +108,17 @@ impl Engine {
             return Err(absent(reference));
         }
         Ok(tags)
+    }
+}
+
+/// What a refusal means to whoever typed the reference.
+fn explain(error: Error, reference: &Reference) -> Error {
+    match error.kind() {
+        Kind::Denied | Kind::Unauthenticated => error.context(format!(
+            "push access denied for {}, repository does not exist or may require 'docker login'",
+            reference.familiar_name()
+        )),
+        _ => error,
     }
 }
 

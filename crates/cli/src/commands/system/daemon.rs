@@ -8,7 +8,9 @@ pub(crate) static DAEMON: Command = Command {
     usage: "[OPTIONS]",
     about: "Serve the Docker Engine API on sockets",
     paths: &[],
-    flags: &[&[Flag::list("host", "Socket to listen on, as unix://PATH (default: berth.sock in the run root)").short('H')]],
+    flags: &[&[
+        Flag::list("host", "Socket to listen on, as unix://PATH (default: berth.sock in the run root)").short('H')
+    ]],
     arity: Arity::None,
     order: Order::Anywhere,
     codes: Codes::One,

@@ -40,8 +40,14 @@ pub(crate) static EVENTS: Command = Command {
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// Go's names of the members of an event.
-const NAMES: &[(&str, &str)] =
-    &[("ID", "id"), ("Status", "status"), ("From", "from"), ("Scope", "scope"), ("Time", "time"), ("TimeNano", "timeNano")];
+const NAMES: &[(&str, &str)] = &[
+    ("ID", "id"),
+    ("Status", "status"),
+    ("From", "from"),
+    ("Scope", "scope"),
+    ("Time", "time"),
+    ("TimeNano", "timeNano"),
+];
 
 fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
     let format = matches.text("format").filter(|format| !format.is_empty());
@@ -97,7 +103,8 @@ fn plain(line: &[u8]) -> Result<String> {
     };
     let mut text = format!("{} {} {} {}", time.rfc3339_fixed(), event.kind, event.action, event.actor.id);
     if !event.actor.attributes.is_empty() {
-        let attributes: Vec<String> = event.actor.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let attributes: Vec<String> =
+            event.actor.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         text.push_str(&format!(" ({})", attributes.join(", ")));
     }
     Ok(text)
@@ -112,7 +119,10 @@ mod tests {
 
     #[test]
     fn events_read_like_dockers() {
-        assert_eq!(plain(EVENT.as_bytes()).unwrap(), "2023-11-14T22:13:20.000000005Z volume create data (a=b, driver=local)");
+        assert_eq!(
+            plain(EVENT.as_bytes()).unwrap(),
+            "2023-11-14T22:13:20.000000005Z volume create data (a=b, driver=local)"
+        );
     }
 
     #[test]

@@ -39,34 +39,34 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
         Some(format) => Some(Format::parse(&unescape(format), Line::Item)?),
         None => None,
     };
-    let is_debug = session.globals.log_level == LogLevel::Debug;
+    let level = session.globals.log_level;
     let answer = session.client().and_then(|client| client.raw("/info"));
     if let (Err(_), None) = (&answer, &template) {
         // What is known of the client is of use also where there is no engine.
-        session.print(&client_text(is_debug))?;
+        session.print(&client_text(level))?;
     }
     let bytes = answer?;
     if let Some(template) = template {
         let Document::Object(mut entries) = inspection::read(&bytes)? else {
             return Err(Error::corrupt("the engine's facts are not understood").into());
         };
-        entries.push(("ClientInfo".to_owned(), client(is_debug)));
+        entries.push(("ClientInfo".to_owned(), client(level)));
         let value = with_names(Document::Object(entries).to_value(), NAMES);
         session.print(&format!("{}\n", template.apply(value, "")?))?;
         return Ok(0);
     }
     let info: Info = serde_json::from_slice(&bytes)
         .map_err(|error| Error::corrupt(format!("the engine's facts are not understood: {error}")))?;
-    session.print(&format!("{}\nServer:\n{}", client_text(is_debug), server_text(&info)))?;
+    session.print(&format!("{}\nServer:\n{}", client_text(level), server_text(&info)))?;
     for warning in &info.warnings {
         session.warn(warning);
     }
     Ok(0)
 }
 
-fn client(is_debug: bool) -> Document {
+fn client(level: LogLevel) -> Document {
     let members = [
-        ("Debug", Document::Boolean(is_debug)),
+        ("Debug", Document::Boolean(level == LogLevel::Debug)),
         ("Version", Document::Text(env!("CARGO_PKG_VERSION").to_owned())),
         ("Context", Document::Text("default".to_owned())),
         ("Plugins", Document::List(Vec::new())),
@@ -75,8 +75,12 @@ fn client(is_debug: bool) -> Document {
     Document::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn client_text(is_debug: bool) -> String {
-    format!("Client:\n Version:    {}\n Context:    default\n Debug Mode: {is_debug}\n", env!("CARGO_PKG_VERSION"))
+fn client_text(level: LogLevel) -> String {
+    format!(
+        "Client:\n Version:    {}\n Context:    default\n Debug Mode: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        level == LogLevel::Debug
+    )
 }
 
 /// Lines that are indented by how far inside they stand.
@@ -134,7 +138,9 @@ fn push_drivers(lines: &mut Lines, info: &Info) {
     lines.known("Cgroup Driver", &info.cgroup_driver);
     lines.known("Cgroup Version", &info.cgroup_version);
     lines.0.push_str(" Plugins:\n");
-    for (name, plugins) in [("Volume", &info.plugins.volume), ("Network", &info.plugins.network), ("Log", &info.plugins.log)] {
+    for (name, plugins) in
+        [("Volume", &info.plugins.volume), ("Network", &info.plugins.network), ("Log", &info.plugins.log)]
+    {
         lines.known(&format!(" {name}"), plugins.join(" "));
     }
     lines.known("Swarm", &info.swarm.local_node_state);

@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn templates_know_gos_names() {
         let server: Document = serde_json::from_str(SERVER).unwrap();
-        let template = Format::parse("{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Client.APIVersion}} {{.Server.Os}}", Line::Item);
+        let template = Format::parse(
+            "{{.Server.APIVersion}} {{.Server.MinAPIVersion}} {{.Client.APIVersion}} {{.Server.Os}}",
+            Line::Item,
+        );
         assert_eq!(template.unwrap().apply(value(&server), "").unwrap(), "1.51 1.24 1.51 linux");
         let template = Format::parse("{{.Server.Version}}", Line::Item).unwrap();
         assert!(template.apply(value(&Document::Null), "").is_err());

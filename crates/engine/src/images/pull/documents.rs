@@ -130,6 +130,8 @@ pub(super) fn explain(error: Error, reference: &Reference) -> Error {
             "pull access denied for {}, repository does not exist or may require 'docker login'",
             reference.familiar_name()
         )),
+        // The registry client names the repository; what documents say is judged without knowing whose they are.
+        Kind::Corrupt | Kind::Invalid | Kind::Unsupported => error.context(format!("pull {}", reference.familiar())),
         _ => error,
     }
 }
