@@ -84,6 +84,29 @@ impl Host {
         finish(command, b"")
     }
 
+    /// Runs a command of which the first process that comes by a crash point is killed there: itself, a supervisor, or a helper.
+    pub fn berth_crashing_once<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, point: &str, arguments: I) -> Finished {
+        let mut command = self.crashing_once(point);
+        command.args(arguments);
+        finish(command, b"")
+    }
+
+    /// As [`Host::berth_crashing_once`], ready for more arguments.
+    pub fn crashing_once(&self, point: &str) -> Command {
+        let mut command = self.command();
+        command.env("BERTH_CRASH_AT", format!("{point}={}", self.crash_marker(point).display()));
+        command
+    }
+
+    /// Whether a process was killed at this crash point.
+    pub fn has_crashed_at(&self, point: &str) -> bool {
+        self.crash_marker(point).exists()
+    }
+
+    fn crash_marker(&self, point: &str) -> PathBuf {
+        self.path(&format!("crashed-{point}"))
+    }
+
     /// Starts a command and leaves it running, all its streams piped.
     pub fn spawn<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Background {
         let mut command = self.command();
@@ -108,6 +131,13 @@ impl Host {
     /// The ids of all containers.
     pub fn containers(&self) -> Vec<String> {
         self.berth(["ps", "-aq", "--no-trunc"]).ok().lines()
+    }
+
+    /// The notes of what is being made or removed.
+    pub fn unfinished(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root().join("unfinished")).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 
     /// Removes every container and says what stays of them: directories, names, control groups, mounts.

@@ -7,6 +7,8 @@
 
 mod harness;
 
+mod bad_input;
+mod crash;
 mod daemon;
 mod execs;
 mod files;
@@ -19,6 +21,8 @@ mod limits;
 mod logins;
 mod registry;
 mod run;
+mod security;
+mod soak;
 mod streams;
 mod supervision;
 mod system;

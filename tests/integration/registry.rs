@@ -105,6 +105,24 @@ impl Registry {
         Self { server, contents }
     }
 
+    /// Adds `app:both`, an index of two platforms.
+    fn add_index(&self) {
+        let mut contents = self.contents.lock().unwrap();
+        let archive = archive_of("foreign", b"arm");
+        let layer = contents.add(LAYER, archive.clone());
+        let arm = contents.image("arm64", &[(layer, Digest::sha256(&archive))]);
+        let amd = contents.tags["1"].clone();
+        let entry = |contents: &Contents, digest: &str, architecture: &str| {
+            let mut entry = contents.descriptor(digest);
+            entry["platform"] = serde_json::json!({"os": "linux", "architecture": architecture});
+            entry
+        };
+        let entries = [entry(&contents, &arm, "arm64"), entry(&contents, &amd, "amd64")];
+        let index = serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+        let index = contents.add(INDEX, index.to_string().into_bytes());
+        contents.tags.insert("both".to_owned(), index);
+    }
+
     pub(crate) fn name(&self, tag: &str) -> String {
         format!("{}/app:{tag}", self.server.authority())
     }
@@ -251,22 +269,7 @@ fn all_tags_are_pulled_and_pushed() {
 #[test]
 fn the_platform_is_chosen_from_an_index() {
     let (host, registry) = (Host::new(), Registry::start());
-    {
-        let mut contents = registry.contents.lock().unwrap();
-        let archive = archive_of("foreign", b"arm");
-        let layer = contents.add(LAYER, archive.clone());
-        let arm = contents.image("arm64", &[(layer, Digest::sha256(&archive))]);
-        let amd = contents.tags["1"].clone();
-        let entry = |contents: &Contents, digest: &str, architecture: &str| {
-            let mut entry = contents.descriptor(digest);
-            entry["platform"] = serde_json::json!({"os": "linux", "architecture": architecture});
-            entry
-        };
-        let entries = [entry(&contents, &arm, "arm64"), entry(&contents, &amd, "amd64")];
-        let index = serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
-        let index = contents.add(INDEX, index.to_string().into_bytes());
-        contents.tags.insert("both".to_owned(), index);
-    }
+    registry.add_index();
     let name = registry.name("both");
     let architecture = || host.berth(["image", "inspect", "--format", "{{.Architecture}}", &name]).ok().out();
     host.berth(["pull", &name]).ok();
@@ -417,4 +420,20 @@ fn a_push_that_is_killed_anywhere_is_completed_by_the_next() {
         host.berth(["push", &name]).ok();
         Host::new().berth(["pull", &name]).ok();
     }
+}
+
+#[test]
+fn a_push_of_an_index_that_is_killed_is_completed_by_the_next() {
+    let (host, registry) = (Host::new(), Registry::start());
+    registry.add_index();
+    let debian = DebianRegistry::start("index", |_| String::new());
+    for platform in ["linux/arm64", "linux/amd64"] {
+        host.berth(["pull", "--platform", platform, &registry.name("both")]).ok();
+    }
+    let name = debian.name("both:1");
+    host.berth(["tag", &registry.name("both"), &name]).ok();
+    host.berth_crashing("push.after-inner-manifest", ["push", &name]).code(-9);
+    Host::new().berth(["pull", &name]).code(1);
+    host.berth(["push", &name]).ok();
+    Host::new().berth(["pull", "--platform", "linux/arm64", &name]).ok();
 }

@@ -49,6 +49,26 @@ fn read(root: &Path) -> Result<Vec<Row>, Vec<String>> {
     if complaints.is_empty() { Ok(table.row) } else { Err(complaints) }
 }
 
+/// Checks the form of the table: every row has a promise of its own, and a test that is named as `binary::path` or a reason to be open.
+pub fn check(root: &Path) -> Result<String, Vec<String>> {
+    let rows = read(root)?;
+    let is_name = |test: &str| {
+        test.contains("::")
+            && test
+                .split("::")
+                .all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_'))
+    };
+    let wrong = rows.iter().flat_map(Row::all_tests).filter(|test| !is_name(test));
+    let complaints: Vec<String> =
+        wrong.map(|test| format!("tests/acceptance.toml: {test:?} is no binary::path")).collect();
+    let open = rows.iter().filter(|row| row.open.is_some()).count();
+    if complaints.is_empty() {
+        Ok(format!("acceptance: {} promises, {open} open", rows.len()))
+    } else {
+        Err(complaints)
+    }
+}
+
 /// Compares the table with what test runs printed: every named test ran and passed.
 pub fn compare(root: &Path, results: &[&str]) -> Result<String, Vec<String>> {
     let rows = read(root)?;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        ["tidy"] => tidy::check(root),
+        ["tidy"] => tidy::check(root).and_then(|summary| Ok(format!("{summary}\n{}", acceptance::check(root)?))),
         ["acceptance", ref results @ ..] if !results.is_empty() => acceptance::compare(root, results),
         ["open"] => acceptance::list_open(root),
         _ => Err(vec![USAGE.to_owned()]),

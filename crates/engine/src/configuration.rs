@@ -273,6 +273,12 @@ impl Configuration {
         for key in object.get("proxies").and_then(|value| value.as_object()).into_iter().flat_map(|value| value.keys()) {
             check_nested("proxies", key, PROXY_KEYS)?;
         }
+        // One by one first: serde does not say which key has the value that it refuses.
+        for (key, value) in &object {
+            let alone = serde_json::Map::from_iter([(key.clone(), value.clone())]);
+            serde_json::from_value::<Self>(serde_json::Value::Object(alone))
+                .map_err(|error| Error::invalid(format!("{key}: {error}")))?;
+        }
         let configuration: Self = serde_json::from_value(serde_json::Value::Object(object))
             .map_err(|error| Error::invalid(error.to_string()))?;
         configuration.validated()

@@ -42,10 +42,17 @@ impl Engine {
         caller.permit(Operation::Change, &format!("remove {name}"))?;
         let container = match self.lock_container(name) {
             // A name whose owner cannot be read is nobody's.
-            Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) => return self.remove_damaged(name, request),
+            Err(error) if matches!(error.kind(), Kind::Corrupt | Kind::NotFound) => {
+                return self.remove_damaged(name, request);
+            }
             locked => locked?,
         };
-        if let Settled::Supervised(state) = self.settle(&container)? {
+        let settled = match self.settle(&container) {
+            // It is down, and there is only no room to write that: its removal makes some.
+            Err(error) if error.kind() == Kind::Exhausted => None,
+            settled => Some(settled?),
+        };
+        if let Some(Settled::Supervised(state)) = settled {
             if !request.force {
                 return Err(refusal(&container, &state));
             }

@@ -2,6 +2,7 @@
 
 use base::{Error, Result, crash_point};
 
+use super::unfinished::{self, Work};
 use crate::caller::Operation;
 use crate::{Caller, Engine, names};
 
@@ -23,15 +24,21 @@ impl Engine {
             return Err(Error::invalid("Renaming a container with the same name as its current name"));
         }
         // The lock keeps the new name ours until the record says it; the old one is stale from then on.
-        names::take(&self.root, new_name, &container.id)?;
+        unfinished::begin(&self.root, Work::Renaming, &container.id, &format!("{old_name}:{new_name}"))?;
+        if let Err(error) = names::take(&self.root, new_name, &container.id) {
+            unfinished::end(&self.root, &container.id)?;
+            return Err(error);
+        }
         crash_point!("rename.name-taken");
         new_name.clone_into(&mut container.container.record.name);
         if let Err(error) = container.write_record() {
             names::release(&self.root, new_name, &container.id)?;
+            unfinished::end(&self.root, &container.id)?;
             return Err(error.context(format!("rename {old_name}")));
         }
         crash_point!("rename.record-written");
         names::release(&self.root, &old_name, &container.id)?;
+        unfinished::end(&self.root, &container.id)?;
         self.container_event("rename", &container, [("oldName", format!("/{old_name}"))]);
         Ok(())
     }

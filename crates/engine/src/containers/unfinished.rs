@@ -1,6 +1,6 @@
-//! What a crash in the middle of a create or a removal leaves, and how it is cleared away.
+//! What a crash in the middle of a create, a renaming or a removal leaves, and how it is cleared away.
 //!
-//! Before either begins, `unfinished/<id>` is made: a symbolic link that says which of both it is, and the name. It goes when the work is
+//! Before any begins, `unfinished/<id>` is made: a symbolic link that says which of them it is, and the name or both names. It goes when the work is
 //! done. A link whose container's lock is free therefore stands for a crash, and whoever changes something next finds it without looking at
 //! any other container.
 
@@ -33,6 +33,8 @@ pub(crate) fn lock(root: &Root, sharing: Sharing) -> Result<Lock> {
 pub(crate) enum Work {
     /// Without its `config.json`, the container never was.
     Creating,
+    /// It has two names; its record says which one is true.
+    Renaming,
     /// The container is gone for everybody already.
     Removing,
     /// The same; volumes that nobody named go with it.
@@ -43,6 +45,7 @@ impl Work {
     fn word(self) -> &'static str {
         match self {
             Self::Creating => "creating",
+            Self::Renaming => "renaming",
             Self::Removing => "removing",
             Self::RemovingWithVolumes => "removing-with-volumes",
         }
@@ -105,12 +108,15 @@ impl Engine {
         let folder = lock(&self.root, Sharing::Exclusive)?;
         let Some((work, name)) = read(&self.root, id)? else { return Ok(()) };
         let Some(directory) = self.root.container_directory(id)? else {
-            names::release(&self.root, &name, id)?;
+            release_all(&self.root, &name, id, None)?;
             return end(&self.root, id);
         };
         let Some(lock) = Lock::try_acquire(directory.as_fd(), layout::LOCK, Sharing::Exclusive)? else { return Ok(()) };
         drop(folder);
-        if record::name_of(directory.as_fd())?.is_some() {
+        if let Some(true_name) = record::name_of(directory.as_fd())? {
+            if work == Work::Renaming {
+                release_all(&self.root, &name, id, Some(&true_name))?;
+            }
             // It was made, or nothing of it is gone yet: whoever wants it removed says so again.
             return end(&self.root, id);
         }
@@ -125,7 +131,7 @@ impl Engine {
 
     /// Removes everything of a container that exists for nobody any more.
     pub(crate) fn destroy_directory(&self, id: &Id, name: &str, held: Lock) -> Result<()> {
-        names::release(&self.root, name, id)?;
+        release_all(&self.root, name, id, None)?;
         crash_point!("rm.name-gone");
         if let Some(directory) = self.root.container_directory(id)? {
             let directory = Tree::new(directory);
@@ -156,6 +162,15 @@ impl Engine {
     }
 }
 
+/// Releases the name, or both names, that a note speaks of, but for the true one.
+fn release_all(root: &Root, noted: &str, id: &Id, true_name: Option<&str>) -> Result<()> {
+    // No name has a colon.
+    for name in noted.split(':').filter(|name| Some(*name) != true_name) {
+        names::release(root, name, id)?;
+    }
+    Ok(())
+}
+
 /// What was under way with `id`, and its name.
 fn read(root: &Root, id: &Id) -> Result<Option<(Work, String)>> {
     let target = match rustix::fs::readlinkat(root.unfinished()?, id.as_str(), Vec::new()) {
@@ -167,7 +182,7 @@ fn read(root: &Root, id: &Id) -> Result<Option<(Work, String)>> {
         file::remove(root.unfinished()?, id.as_str())?;
         return Ok(None);
     };
-    let works = [Work::Removing, Work::RemovingWithVolumes];
+    let works = [Work::Renaming, Work::Removing, Work::RemovingWithVolumes];
     let work = works.into_iter().find(|work| work.word() == word).unwrap_or(Work::Creating);
     Ok(Some((work, name.to_owned())))
 }

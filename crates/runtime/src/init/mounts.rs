@@ -72,6 +72,32 @@ fn open_source(path: &Path, subpath: Option<&Path>, depth: Depth) -> Result<Owne
     open_tree(&below, "", flags | OpenTreeFlags::AT_EMPTY_PATH).context("open the source")
 }
 
+/// Files of the process file system that other ones may hide: they only tell figures.
+const HIDEABLE: [&str; 9] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/net/dev",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+];
+
+/// Lets nothing else take the place of the process file system: labels, masks and limits would be written to a false one (CVE-2019-16884).
+fn guard_proc(target: BorrowedFd<'_>, made: BorrowedFd<'_>, path: &str) -> Result<()> {
+    let is_proc = |file: BorrowedFd<'_>| {
+        rustix::fs::fstatfs(file).context("stat").map(|status| status.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    };
+    let is_top = path.trim_end_matches('/') == "/proc";
+    let hides = is_top || is_proc(target)?;
+    if !hides || HIDEABLE.contains(&path) || (is_top && is_proc(made)?) {
+        return Ok(());
+    }
+    Err(Error::invalid("nothing else can be mounted on /proc or inside of it"))
+}
+
 /// Makes all mounts, and with them the device files and the kernel parameters.
 pub(super) fn mount_all(plan: &Plan<'_>, sources: Vec<Option<OwnedFd>>) -> Result<Mounted> {
     let Plan { spec, root, .. } = plan;
@@ -135,6 +161,7 @@ fn mount_one(plan: &Plan<'_>, mount: &Mount, source: Option<OwnedFd>, mounted: &
         sysctls::write(&spec.sysctls, &Tree::new(copy(made.as_fd())?))?;
         mounted.parameters = true;
     }
+    guard_proc(target.as_fd(), made.as_fd(), &mount.target)?;
     set_propagation(made.as_fd(), mount.propagation)?;
     attach(made.as_fd(), target.as_fd())?;
     if is_devices(mount) && !matches!(mount.source, MountSource::Bind { .. }) {

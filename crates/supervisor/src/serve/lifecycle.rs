@@ -186,7 +186,6 @@ impl Supervisor {
                 command.env(name, value);
             }
         }
-        crate::pass_crash_point(&mut command);
         command.spawn().context("call the engine back")
     }
 

@@ -38,7 +38,9 @@ const SYNC_DELAY: Duration = Duration::from_secs(1);
 
 /// The environment of helpers.
 fn helper_environment() -> Vec<CString> {
-    vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()]
+    let mut variables = vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()];
+    variables.extend(crate::crash_point_variable());
+    variables
 }
 
 /// Where the container is, as far as the loop cares.
