@@ -63,7 +63,7 @@ fn directory(path: &Path, propagation: Propagation) -> Result<OwnedFd> {
 }
 
 /// How the kernel of this machine takes directories of an overlay.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Naming {
     /// As descriptors (Linux 6.13).
     Descriptors,
@@ -78,8 +78,8 @@ fn overlay(lower: &[std::path::PathBuf], upper: &Path, work: &Path) -> Result<Ow
     let (upper, work) = (open(upper)?, open(work)?);
     for naming in [Naming::Descriptors, Naming::Names] {
         match overlay_with(naming, &layers, upper.as_fd(), work.as_fd()) {
-            // Unknown to this kernel.
-            Err(error) if error.errno() == Some(Errno::INVAL) => {}
+            // Unknown to this kernel; one before 6.13 takes no O_PATH descriptor.
+            Err(error) if matches!(error.errno(), Some(Errno::INVAL | Errno::BADF)) => {}
             outcome => return outcome,
         }
     }
@@ -119,4 +119,33 @@ fn name_of(descriptor: BorrowedFd<'_>) -> String {
 fn open(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).with_context(|| format!("open {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::tree::Links;
+
+    /// As root: what older kernels are told works on newer ones too.
+    #[test]
+    fn every_way_to_name_directories_makes_the_same_overlay() {
+        let top = std::env::temp_dir().join(format!("runtime-overlay-{}", std::process::id()));
+        for folder in ["one", "two", "upper", "work"] {
+            std::fs::create_dir_all(top.join(folder)).unwrap();
+        }
+        std::fs::write(top.join("one/file"), "upper layer").unwrap();
+        std::fs::write(top.join("two/file"), "lower layer").unwrap();
+        let layers = ["one", "two"].map(|name| open(&top.join(name)).unwrap());
+        for naming in [Naming::Descriptors, Naming::Names, Naming::Together] {
+            let (upper, work) = (open(&top.join("upper")).unwrap(), open(&top.join("work")).unwrap());
+            match overlay_with(naming, &layers, upper.as_fd(), work.as_fd()) {
+                Ok(mount) => {
+                    let bytes = Tree::new(mount).read_bounded(Path::new("file"), 100, Links::Refuse).unwrap();
+                    assert_eq!(bytes.as_deref(), Some(&b"upper layer"[..]));
+                }
+                Err(error) => assert!(naming == Naming::Descriptors && error.errno() == Some(Errno::BADF), "{error}"),
+            }
+        }
+        std::fs::remove_dir_all(top).unwrap();
+    }
 }
