@@ -45,6 +45,7 @@ impl Engine {
                 }
             }
         }
+        self.remove_place_of_supervisors()?;
         failure.map_or(Ok(pruned), Err)
     }
 

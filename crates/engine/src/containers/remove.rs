@@ -5,6 +5,9 @@
 
 mod damaged;
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use base::{Context, Error, Kind, Result, crash_point};
 use supervisor::state::{State, Status};
 
@@ -14,6 +17,9 @@ use super::record::Locked;
 use super::unfinished::{self, Work};
 use crate::caller::Operation;
 use crate::{Caller, Engine, layout};
+
+/// A supervisor lets go of its lock, and ends right after that.
+const LAST_SUPERVISOR_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How to remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +68,31 @@ impl Engine {
             crash_point!("rm.killed");
         }
         let volumes = if request.volumes { AnonymousVolumes::Remove } else { AnonymousVolumes::Keep };
-        self.remove_settled(container, volumes)
+        self.remove_settled(container, volumes)?;
+        self.remove_place_of_supervisors()
+    }
+
+    /// On cgroup v2, supervisors have a group of their own, which goes with the last container. The next start makes it again.
+    ///
+    /// Best effort: what a process is in stays, such as the helper that removes a container after its only run, which is a supervisor's child.
+    ///
+    /// # Errors
+    /// When the containers cannot be listed.
+    pub(super) fn remove_place_of_supervisors(&self) -> Result<()> {
+        let parent = self.root.cgroup_parent();
+        let place = Path::new(cgroup::MOUNT_ROOT).join(parent.trim_start_matches('/'));
+        if !place.exists() || !self.root.container_ids()?.is_empty() {
+            return Ok(());
+        }
+        let host = cgroup::Host::detect(Path::new(cgroup::MOUNT_ROOT))?;
+        let deadline = Instant::now() + LAST_SUPERVISOR_PATIENCE;
+        loop {
+            cgroup::remove_supervisors(&host, &parent);
+            if !place.exists() || Instant::now() >= deadline {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn stop_locked(&self, container: &Locked) -> Result<()> {

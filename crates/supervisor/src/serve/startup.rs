@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 
 /// Signals that end a process by default and mean nothing to a supervisor, or are read from a descriptor. Children unblock them.
 const BLOCKED: [i32; 9] = [1, 2, 3, 10, 12, 13, 14, 15, 26];
+/// The place of supervisors may be removed between its opening and its entering, with somebody's last container.
+const ENTER_ATTEMPTS: u32 = 10;
 /// `SIGTERM`.
 const TERMINATE: i32 = 15;
 
@@ -116,11 +118,13 @@ fn raise(resource: Resource, soft: Option<u64>) {
 
 /// The caller's control group may end with the caller: under systemd, with its service.
 fn enter_cgroup(parent: &str) {
-    let entered = cgroup::Host::detect(std::path::Path::new(cgroup::MOUNT_ROOT))
-        .and_then(|host| cgroup::supervisors(&host, parent))
-        .and_then(|place| place.enter());
+    let Ok(host) = cgroup::Host::detect(std::path::Path::new(cgroup::MOUNT_ROOT)) else { return };
+    for _ in 0..ENTER_ATTEMPTS {
+        if cgroup::supervisors(&host, parent).and_then(|place| place.enter()).is_ok() {
+            return;
+        }
+    }
     // A supervisor in its caller's group works as well, as long as the caller's group does.
-    drop(entered);
 }
 
 /// Asks the kernel not to choose this process when memory runs out; returns the score that it had.
