@@ -6,31 +6,21 @@ temporary folder, which is removed at the end; only processes that were started 
 
 import argparse
 import concurrent.futures
-import gzip
-import hashlib
-import http.client
-import json
+import datetime
 import os
 import pathlib
 import platform
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 
-IMAGE = "bench/busybox:1"
+from peers import IMAGE, Berth, Crun, Docker, Podman, call, make_rootfs
+from registry import Registry
 
-
-def call(command, **options):
-    """Runs a command that must succeed and gives its output."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return done.stdout.strip()
+NAMES = ["transport", "run", "detached", "execute", "many", "list", "memory", "daemon", "pull"]
 
 
 def timed(action):
@@ -40,317 +30,213 @@ def timed(action):
     return (time.perf_counter() - start) * 1000
 
 
-class Engine:
-    """A command line that understands Docker's arguments."""
-
-    def __init__(self, name, prefix, folder):
-        self.name, self.prefix, self.folder = name, prefix, folder
-
-    def __call__(self, *arguments):
-        return call([*self.prefix, *arguments])
-
-    def run(self, *arguments):
-        return self("run", "--network", "none", *arguments)
-
-    def version(self):
-        return self("--version").splitlines()[0]
-
-    def forget_images(self):
-        """Empties the image store."""
-        self("rmi", "-f", *filter(None, self("images", "-q").splitlines()))
-
-    def stop(self):
-        pass
-
-
-class Berth(Engine):
-    def __init__(self, binary, folder):
-        super().__init__("berth", [binary, "--root", f"{folder}/berth", "--runroot", f"{folder}/berth-run"], folder)
-
-
-class Podman(Engine):
-    def __init__(self, folder):
-        arguments = ["--root", f"{folder}/podman", "--runroot", f"{folder}/podman-run", "--runtime", "runc", "--cgroup-manager", "cgroupfs"]
-        # Without this, podman raises limits that not every machine lets it raise.
-        os.environ["CONTAINERS_CONF"] = f"{folder}/containers.conf"
-        pathlib.Path(f"{folder}/containers.conf").write_text('[containers]\ndefault_ulimits = ["nofile=1024:20000"]\n[engine]\nevents_logger = "file"\n')
-        super().__init__("podman", ["podman", *arguments], folder)
-
-
-class Docker(Engine):
-    def __init__(self, folder):
-        socket = f"unix://{folder}/docker.sock"
-        super().__init__("docker", ["/usr/bin/docker", "-H", socket], folder)
-        configuration = {"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 20000}}, "insecure-registries": ["127.0.0.0/8"]}
-        pathlib.Path(f"{folder}/daemon.json").write_text(json.dumps(configuration))
-        log = open(f"{folder}/dockerd.log", "w")
-        self.daemon = subprocess.Popen(
-            ["dockerd", "--config-file", f"{folder}/daemon.json", "-H", socket, "--data-root", f"{folder}/docker", "--exec-root", f"{folder}/docker-run",
-             "-p", f"{folder}/dockerd.pid", "--iptables=false", "--bridge=none"], stdout=log, stderr=log, start_new_session=True)
-        for _ in range(150):
-            if subprocess.run([*self.prefix, "version"], capture_output=True).returncode == 0:
-                return
-            time.sleep(0.2)
-        raise RuntimeError(f"dockerd did not come up: {pathlib.Path(f'{folder}/dockerd.log').read_text()[-2000:]}")
-
-    def stop(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        self.daemon.wait(60)
-
-
-def make_rootfs(folder):
-    """A root file system of busybox, as a folder and as an archive."""
-    root = pathlib.Path(folder, "rootfs")
-    for name in ("bin", "etc", "tmp", "proc", "sys", "dev"):
-        (root / name).mkdir(parents=True)
-    shutil.copy("/bin/busybox", root / "bin/busybox")
-    for applet in ("sh", "true", "sleep", "echo"):
-        (root / "bin" / applet).symlink_to("busybox")
-    call(["tar", "-C", root, "-cf", f"{folder}/rootfs.tar", "."])
-    return root
-
-
-class Bundle:
-    """A bundle of `crun spec`, run by crun alone: the bare runtime."""
-
-    def __init__(self, folder, root):
-        self.folder, self.count = pathlib.Path(folder, "bundle"), 0
-        self.folder.mkdir()
-        call(["crun", "spec"], cwd=self.folder)
-        spec = json.loads((self.folder / "config.json").read_text())
-        spec["process"]["args"] = ["true"]
-        spec["process"]["terminal"] = False
-        spec["process"].pop("rlimits", None)
-        spec["root"]["path"] = str(root)
-        (self.folder / "config.json").write_text(json.dumps(spec))
-        # crun refuses hybrid control groups and changes the owner of the /dev/null that it gets: both are hidden here.
-        self.hide = "mount -t tmpfs none /sys/fs/cgroup/unified 2>/dev/null; mkdir -p /run/bench && : > /run/bench/null;"
-        self.prefix = [] if not os.path.exists("/sys/fs/cgroup/unified") else None
-
-    def __call__(self):
-        self.count += 1
-        subprocess.run(["crun", "--root", f"{self.folder}/state", "run", "--bundle", self.folder, f"bench{self.count}"], check=True,
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def private_kib(process):
+    """Memory that goes with a process."""
+    lines = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
-        self.missed, self.rows = [], []
-        root = make_rootfs(folder)
-        if os.path.ismount("/sys/fs/cgroup/unified"):
-            call(["umount", "/sys/fs/cgroup/unified"]) if options.hide_unified else None
-        self.bundle = Bundle(folder, root)
-        self.engines = [Berth(options.binary, folder), Docker(folder), Podman(folder)]
-        for engine in self.engines:
-            engine("import", f"{folder}/rootfs.tar", IMAGE)
+        self.missed, self.rows, self.engines, self.crun = [], [], [], None
 
-    def compare(self, name, actions, runs, aim):
-        """Interleaves the actions and compares our median with the best (`aim` × best peer) of the others."""
+    def start(self):
+        folder = self.folder
+        pathlib.Path(folder, "empty").touch()
+        self.crun = Crun(folder, make_rootfs(folder))
+        self.berth = Berth(self.options.binary, folder)
+        for make in (lambda: self.berth, lambda: Docker(folder), lambda: Podman(folder)):
+            self.engines.append(make())
+            self.engines[-1]("import", f"{folder}/rootfs.tar", IMAGE)
+
+    def stop(self):
+        for part in [*self.engines, *([self.crun] if self.crun else [])]:
+            try:
+                part.stop()
+            except Exception as error:  # What follows is stopped all the same.
+                print(f"{part}: {error}", file=sys.stderr)
+
+    # -- how it is told -----------------------------------------------------------------------------------------------
+
+    def compare(self, name, actions, runs, aims):
+        """Interleaves actions, each of which gives milliseconds, and judges their medians."""
         samples = {who: [] for who in actions}
-        for _ in range(runs):
+        for number in range(runs + 1):
             for who, action in actions.items():
-                samples[who].append(timed(action))
-        medians = {who: statistics.median(values) for who, values in samples.items()}
-        self.report(name, medians, aim, runs)
+                value = action()
+                # The first round warms caches.
+                if number > 0:
+                    samples[who].append(value)
+        self.judge(name, {who: statistics.median(values) for who, values in samples.items()}, runs, aims)
 
-    def report(self, name, medians, aims, runs):
-        """One row. `aims` maps a peer, or `best`, to the largest ratio of ours to theirs."""
-        ours = medians["berth"]
+    def judge(self, name, medians, runs, aims):
+        """One row. `aims` maps a peer, or `best` for the better engine, to the largest ratio of ours to theirs."""
         verdicts = []
         for peer, aim in aims.items():
-            theirs = min(value for who, value in medians.items() if who in ("docker", "podman")) if peer == "best" else medians[peer]
-            met = ours <= aim * theirs
-            verdicts.append(f"{ours / theirs:.3f} of {peer} (aim {aim}{'' if met else ', MISSED'})")
-            if not met:
-                self.missed.append(name)
-        figures = ", ".join(f"{who} {value:.2f}" for who, value in medians.items())
-        self.rows.append((name, figures, "; ".join(verdicts), runs))
-        print(f"{name:28} {figures}   {'; '.join(verdicts)}   [{runs} runs]", flush=True)
+            theirs = min(medians["docker"], medians["podman"]) if peer == "best" else medians[peer]
+            ratio = medians["berth"] / theirs
+            verdicts.append(self.verdict(name, ratio <= aim, f"{ratio:.3f} × {peer if peer != 'best' else 'the best engine'} (aim {aim})"))
+        self.row(name, medians, verdicts, runs)
+
+    def bound(self, name, value, limit, runs):
+        """A row whose aim is a figure."""
+        self.row(name, {"berth": value}, [self.verdict(name, value <= limit, f"aim {limit}")], runs)
+
+    def verdict(self, name, met, text):
+        if not met:
+            self.missed.append(name)
+        return text if met else f"{text} MISSED"
+
+    def row(self, name, figures, verdicts, runs):
+        self.rows.append((name, figures, verdicts, runs))
+        print(f"{name:36} {', '.join(f'{who} {value:.2f}' for who, value in figures.items())}   {'; '.join(verdicts)}   [{runs} runs]", flush=True)
+
+    def versions(self):
+        return [engine.version() for engine in self.engines] + [call(["crun", "--version"]).splitlines()[0]]
+
+    def markdown(self, path):
+        """Replaces the table in a file, between its two marks."""
+        load = os.getloadavg()[0]
+        lines = [f"{datetime.date.today()}, Linux {platform.release()}, {os.cpu_count()} processors ({processor()}), load {load:.1f} at the end. Medians, interleaved.",
+                 "", "; ".join(self.versions()) + ".", "", "| what | berth | docker | podman | crun | verdict | runs |", "|---|---|---|---|---|---|---|"]
+        for name, figures, verdicts, runs in self.rows:
+            cells = [f"{figures[who]:.2f}" if who in figures else "" for who in ("berth", "docker", "podman", "crun")]
+            lines.append(f"| {name} | {' | '.join(cells)} | {'; '.join(verdicts)} | {runs} |")
+        file = pathlib.Path(path)
+        text = file.read_text() if file.exists() else "<!-- figures -->\n<!-- end of figures -->\n"
+        before, _, rest = text.partition("<!-- figures -->")
+        _, _, after = rest.partition("<!-- end of figures -->")
+        file.write_text(f"{before}<!-- figures -->\n" + "\n".join(lines) + f"\n<!-- end of figures -->{after}")
 
     # -- what is measured ---------------------------------------------------------------------------------------------
 
+    def each(self, action):
+        """The action for each engine, timed."""
+        return {engine.name: (lambda engine=engine: timed(lambda: action(engine))) for engine in self.engines}
+
+    def transport(self):
+        """What the way through the API inside of one process costs, opening the engine included."""
+        runs = self.options.runs
+        bare = [timed(lambda: self.berth.time("--version")) for _ in range(runs)]
+        whole = [timed(lambda: self.berth.time("volume", "ls")) for _ in range(runs)]
+        self.bound("in-process transport, ms", statistics.median(whole) - statistics.median(bare), 1.0, runs)
+
     def run(self):
-        actions = {engine.name: (lambda engine=engine: engine.run("--rm", IMAGE, "true")) for engine in self.engines}
-        actions["crun"] = self.bundle
-        self.compare("run --rm, ms", actions, self.options.runs, {"best": 0.05, "crun": 1.5})
+        actions = self.each(lambda engine: engine.time("run", "--rm", "--network", "none", IMAGE, "true"))
+        actions["crun"] = self.crun.milliseconds
+        self.compare("run --rm --network none, ms", actions, self.options.runs, {"best": 0.05, "crun": 1.5})
 
     def detached(self):
         def cycle(engine):
-            engine("rm", "-f", engine.run("-d", IMAGE, "sleep", "1000"))
-        self.compare("run -d + rm -f, ms", {e.name: (lambda e=e: cycle(e)) for e in self.engines}, self.options.runs, {"best": 0.05})
+            engine.time("run", "-d", "--name", "bench", "--network", "none", IMAGE, "sleep", "1000")
+            engine.time("rm", "-f", "bench")
+        self.compare("run -d and rm -f, ms", self.each(cycle), self.options.runs, {"best": 0.05})
 
     def execute(self):
         for engine in self.engines:
-            engine.run("-d", "--name", "bench-exec", IMAGE, "sleep", "1000")
-        actions = {e.name: (lambda e=e: e("exec", "bench-exec", "true")) for e in self.engines}
-        self.compare("exec, ms", actions, self.options.runs, {"docker": 0.05})
+            engine("run", "-d", "--name", "bench", "--network", "none", IMAGE, "sleep", "10000")
+        self.compare("exec, ms", self.each(lambda engine: engine.time("exec", "bench", "true")), self.options.runs, {"best": 0.05})
         for engine in self.engines:
-            engine("rm", "-f", "bench-exec")
+            engine("rm", "-f", "bench")
 
     def many(self):
         def burst(engine):
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
-                ids = list(pool.map(lambda _: engine.run("-d", IMAGE, "sleep", "1000"), range(50)))
-                list(pool.map(lambda id: engine("rm", "-f", id), ids))
-        self.compare("50 containers, ms", {e.name: (lambda e=e: burst(e)) for e in self.engines}, max(3, self.options.runs // 10), {"docker": 0.2})
+                list(pool.map(lambda number: engine.time("run", "-d", "--name", f"bench{number}", "--network", "none", IMAGE, "sleep", "1000"), range(50)))
+                list(pool.map(lambda number: engine.time("rm", "-f", f"bench{number}"), range(50)))
+        self.compare("50 containers at once, ms", self.each(burst), max(3, self.options.runs // 10), {"docker": 0.2})
 
     def list(self):
         for count in (5, 500):
             for engine in self.engines:
                 have = len(engine("ps", "-aq").splitlines())
                 with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                    list(pool.map(lambda _: engine("create", "--network", "none", IMAGE, "true"), range(count - have)))
-            actions = {e.name: (lambda e=e: e("ps", "-a")) for e in self.engines}
-            self.compare(f"ps with {count}, ms", actions, self.options.runs, {"docker": 1.0})
+                    list(pool.map(lambda _: engine.time("create", "--network", "none", IMAGE, "true"), range(count - have)))
+            self.compare(f"ps -a with {count} containers, ms", self.each(lambda engine: engine.time("ps", "-a")), self.options.runs, {"best": 1.0})
+        self.compare("run --rm beside 500 containers, ms", self.each(lambda engine: engine.time("run", "--rm", "--network", "none", IMAGE, "true")),
+                     max(3, self.options.runs // 3), {"best": 0.05})
         for engine in self.engines:
-            ids = engine("ps", "-aq").splitlines()
-            for start in range(0, len(ids), 50):
-                engine("rm", *ids[start:start + 50])
+            engine.remove_containers()
 
     def memory(self):
-        berth = self.engines[0]
-        ids = [berth.run("-d", IMAGE, "sleep", "1000") for _ in range(5)]
-        private = []
-        for process in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if b"supervise" in words:
-                    lines = (process / "smaps_rollup").read_text().splitlines()
-                    private.append(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")))
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-        berth("rm", "-f", *ids)
-        median = statistics.median(private)
-        met = median <= 2048
-        self.missed += [] if met else ["memory"]
-        print(f"{'private KiB per supervisor':28} berth {median:.0f}   aim 2048{'' if met else ', MISSED'}   [{len(private)} supervisors]", flush=True)
+        ids = [self.berth("run", "-d", "--network", "none", IMAGE, "sleep", "1000") for _ in range(5)]
+        parents = [pathlib.Path(f"/proc/{self.berth('inspect', '--format', '{{.State.Pid}}', id)}/stat").read_text().rsplit(")", 1)[1].split()[1] for id in ids]
+        private = statistics.median(private_kib(process) for process in parents)
+        self.berth("rm", "-f", *ids)
+        self.bound("private memory of a supervisor, KiB", private, 2048, len(ids))
+
+    def daemon(self):
+        socket = f"{self.folder}/berth.sock"
+        daemon = subprocess.Popen([*self.berth.prefix, "daemon", "-H", f"unix://{socket}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(100):
+                if os.path.exists(socket):
+                    break
+                time.sleep(0.05)
+            call([self.berth.prefix[0], "--host", f"unix://{socket}", "ps", "-a"])
+            self.bound("private memory of an idle daemon, KiB", private_kib(daemon.pid), 15 * 1024, 1)
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
 
     def pull(self):
         with Registry(self.folder) as registry:
             image = registry.push_layers()
+
             def cold(engine):
                 engine.forget_images()
                 call(["sync"])
                 pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
-                elapsed = timed(lambda: engine("pull", *(["--tls-verify=false"] if engine.name == "podman" else []), "-q", image))
-                return elapsed
-            samples = {engine.name: [] for engine in self.engines}
-            runs = max(3, self.options.runs // 10)
-            for _ in range(runs):
-                for engine in self.engines:
-                    samples[engine.name].append(cold(engine))
-            self.report("pull, cold, ms", {who: statistics.median(values) for who, values in samples.items()}, {"best": 0.5}, runs)
+                return timed(lambda: engine.time("pull", *engine.plain_http, "-q", image))
+            actions = {engine.name: (lambda engine=engine: cold(engine)) for engine in self.engines}
+            self.compare(f"cold pull ({registry.image}), ms", actions, max(3, self.options.runs // 10), {"best": 0.5})
+            for engine in self.engines:
+                engine.forget_images()
 
 
-class Registry:
-    """Debian's docker-registry with an image of six layers, about 300 MB before compression."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder, "registry")
-        self.port = 5999
-
-    def __enter__(self):
-        self.folder.mkdir()
-        configuration = self.folder / "config.yml"
-        configuration.write_text(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {self.folder}/data}}}}\nhttp: {{addr: \"127.0.0.1:{self.port}\"}}\n")
-        self.process = subprocess.Popen(["docker-registry", "serve", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                self.request("GET", "/v2/")
-                return self
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError("docker-registry did not come up")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-
-    def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        answer.read()
-        return answer
-
-    def put_blob(self, content):
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        location = self.request("POST", "/v2/bench/blobs/uploads/").headers["Location"]
-        path = location[location.index("/v2/"):]
-        answer = self.request("PUT", f"{path}&digest={digest}", content, {"Content-Type": "application/octet-stream"})
-        assert answer.status == 201, answer.status
-        return digest
-
-    def push_layers(self):
-        layers, diffs, total = [], [], 0
-        for number, members in enumerate(pick_members()):
-            plain = self.folder / "layer.tar"
-            with tarfile.open(plain, "w") as archive:
-                for member in members:
-                    archive.add(member, recursive=False)
-            content = plain.read_bytes()
-            total += len(content)
-            packed = gzip.compress(content, 6, mtime=0)
-            diffs.append("sha256:" + hashlib.sha256(content).hexdigest())
-            layers.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": self.put_blob(packed), "size": len(packed)})
-        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}).encode()
-        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": layers,
-                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": self.put_blob(config), "size": len(config)}}
-        answer = self.request("PUT", "/v2/bench/manifests/1", json.dumps(manifest), {"Content-Type": manifest["mediaType"]})
-        assert answer.status == 201, answer.status
-        print(f"image: {len(layers)} layers, {total / 1e6:.0f} MB, {sum(layer['size'] for layer in layers) / 1e6:.0f} MB compressed")
-        return f"127.0.0.1:{self.port}/bench:1"
+def processor():
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def pick_members():
-    """Files of this host's /usr, in six groups of about 55 MB."""
-    groups, current, size = [], [], 0
-    for folder, folders, files in os.walk("/usr"):
-        folders.sort()
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            status = os.lstat(path)
-            if status.st_size > 20 << 20:
-                continue
-            current.append(path)
-            size += status.st_size
-            if size > 55 << 20:
-                groups.append(current)
-                current, size = [], 0
-                if len(groups) == 6:
-                    return groups
-    raise RuntimeError("/usr of this host is too small for the image of the pull")
+def remove(folder):
+    """Podman and docker leave mounts below their folders, in this mount namespace only."""
+    for _ in range(20):
+        for point in sorted((line.split()[4] for line in open("/proc/self/mountinfo")), reverse=True):
+            if point.startswith(f"{folder}/"):
+                subprocess.run(["umount", "-l", point], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.2)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", required=True)
+    parser.add_argument("--binary")
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--hide-unified", action="store_true", default=True)
-    parser.add_argument("names", nargs="*", help="run detached execute many list memory pull")
+    parser.add_argument("--markdown", help="file whose table is replaced")
+    parser.add_argument("--serve-crun", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", help=" ".join(NAMES))
     options = parser.parse_args()
-    names = options.names or ["run", "detached", "execute", "many", "list", "memory", "pull"]
+    if options.serve_crun:
+        return Crun.serve(options.serve_crun, sys.stdin, sys.stdout)
     call(["ip", "link", "set", "lo", "up"])
     folder = tempfile.mkdtemp(prefix="berth-bench-", dir="/var/tmp")
-    bench = None
+    bench = Bench(options, folder)
     try:
-        bench = Bench(options, folder)
-        print(f"{platform.release()}, {os.cpu_count()} processors; " + "; ".join(engine.version() for engine in bench.engines) + "; " + call(["crun", "--version"]).splitlines()[0])
-        for name in names:
+        bench.start()
+        print(f"{platform.release()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; " + "; ".join(bench.versions()), flush=True)
+        for name in options.names or NAMES:
             getattr(bench, name)()
+        if options.markdown:
+            bench.markdown(options.markdown)
     finally:
-        for engine in bench.engines if bench else []:
-            engine.stop()
-        for _ in range(20):
-            subprocess.run(["umount", "-R", "-l", f"{folder}/podman/overlay", f"{folder}/docker"], capture_output=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):
-                break
-            time.sleep(0.2)
+        bench.stop()
+        remove(folder)
     if bench.missed:
-        print("missed: " + ", ".join(sorted(set(bench.missed))))
-        sys.exit(1)
+        sys.exit("missed: " + ", ".join(dict.fromkeys(bench.missed)))
 
 
 main()
