@@ -97,7 +97,8 @@ fn commands_work_through_a_daemon() {
     let input = "line\n".repeat(100_000);
     let piped = finish(daemon.client(&["run", "--rm", "-i", IMAGE, "cat"]), input.as_bytes()).ok();
     assert_eq!(piped.stdout.len(), input.len());
-    let id = daemon.berth(&["run", "-d", "-i", "--name", "web", IMAGE, "cat"]).ok().out();
+    let id = daemon.berth(&["create", "-i", "--name", "web", IMAGE, "cat"]).ok().out();
+    daemon.berth(&["start", "web"]).ok();
     assert_eq!(daemon.berth(&["ps", "-q", "--no-trunc"]).ok().out(), id);
     // Both hosts of the engine see one state.
     assert_eq!(host.berth(["ps", "-q", "--no-trunc"]).ok().out(), id);
@@ -169,7 +170,9 @@ fn a_connection_is_taken_over_with_and_without_being_asked() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);
     for (fields, status) in [("", "HTTP/1.1 200"), ("Connection: Upgrade\r\nUpgrade: tcp\r\n", "HTTP/1.1 101")] {
-        host.berth(["run", "-d", "-i", "--name", "web", IMAGE, "sh", "-c", "cat; echo closed"]).ok();
+        // Made like this, its input ends with that of the first client; started by `run -d -i` it would stay open.
+        host.berth(["create", "-i", "--name", "web", IMAGE, "sh", "-c", "cat; echo closed"]).ok();
+        host.berth(["start", "web"]).ok();
         let target = "/v1.41/containers/web/attach?stream=1&stdin=1&stdout=1&stderr=1";
         // The first input comes with the head, before any answer.
         let mut stream = daemon.raw(&format!("POST {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\nearly\n"));

@@ -1,6 +1,6 @@
 //! Containers from create to rm, and what the commands between them say.
 
-use crate::harness::{Host, IMAGE};
+use crate::harness::{Host, IMAGE, eventually};
 
 #[test]
 fn create_start_wait_remove() {
@@ -42,14 +42,19 @@ fn a_running_container_is_not_removed_without_force() {
 #[test]
 fn stop_sends_the_signal_and_kill_ends() {
     let host = Host::with_image();
-    let trap = "trap 'exit 5' TERM; trap 'exit 6' USR1; while :; do sleep 0.05; done";
+    let trap = "trap 'exit 5' TERM; trap 'exit 6' USR1; echo ready; while :; do sleep 0.05; done";
+    // Before its handlers stand, process 1 notices no signal.
+    let ready = |name: &str| assert!(eventually(|| host.berth(["logs", name]).stdout == "ready\n"));
     host.berth(["run", "-d", "--name", "a1", IMAGE, "sh", "-c", trap]).ok();
+    ready("a1");
     assert_eq!(host.berth(["stop", "a1"]).ok().out(), "a1");
     assert_eq!(host.inspect("a1", "{{.State.ExitCode}}"), "5");
     host.berth(["run", "-d", "--name", "b1", "--stop-signal", "USR1", IMAGE, "sh", "-c", trap]).ok();
+    ready("b1");
     host.berth(["stop", "b1"]).ok();
     assert_eq!(host.inspect("b1", "{{.State.ExitCode}}"), "6");
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", trap]).ok();
+    ready("c1");
     host.berth(["kill", "-s", "USR1", "c1"]).ok();
     assert_eq!(host.berth(["wait", "c1"]).ok().out(), "6");
     host.berth(["run", "-d", "--name", "d1", IMAGE, "sh", "-c", trap]).ok();
