@@ -35,10 +35,20 @@ fn what_cannot_be_mounted_is_said() {
     for bad in ["relative/path:/x", "/tmp:relative", "/tmp:/x:nonsense", "/tmp:/", "a:b:c:d", ":/x"] {
         host.berth(["run", "--rm", "-v", bad, IMAGE, "true"]).code(125);
     }
-    for bad in ["type=nonsense,target=/x", "type=bind,target=/x", "type=bind,source=/tmp", "type=bind,source=/tmp,target=/x,nonsense=1", "type=tmpfs,target=/x,source=/tmp", "source", ""] {
+    for bad in [
+        "type=nonsense,target=/x",
+        "type=bind,target=/x",
+        "type=bind,source=/tmp",
+        "type=bind,source=/tmp,target=/x,nonsense=1",
+        "type=tmpfs,target=/x,source=/tmp",
+        "source",
+        "",
+    ] {
         host.berth(["run", "--rm", "--mount", bad, IMAGE, "true"]).code(125);
     }
-    host.berth(["run", "--rm", "-v", "/tmp:/x", "-v", "/var:/x", IMAGE, "true"]).code(125).says("Duplicate mount point");
+    host.berth(["run", "--rm", "-v", "/tmp:/x", "-v", "/var:/x", IMAGE, "true"])
+        .code(125)
+        .says("Duplicate mount point");
     assert!(host.containers().is_empty());
 }
 
@@ -47,14 +57,16 @@ fn read_only_reaches_mounts_below() {
     let host = Host::with_image();
     let outer = host.path("outer");
     std::fs::create_dir_all(outer.join("inner")).unwrap();
-    let script = format!(
-        "mount -t tmpfs none {inner} && exec \"$@\"",
-        inner = outer.join("inner").display()
-    );
+    let script = format!("mount -t tmpfs none {inner} && exec \"$@\"", inner = outer.join("inner").display());
     let in_own_mounts = |arguments: &[&str]| {
         let mut command = std::process::Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
-        command.arg(env!("CARGO_BIN_EXE_berth")).arg("--root").arg(host.path("inner-root")).arg("--runroot").arg(host.path("inner-run"));
+        command
+            .arg(env!("CARGO_BIN_EXE_berth"))
+            .arg("--root")
+            .arg(host.path("inner-root"))
+            .arg("--runroot")
+            .arg(host.path("inner-run"));
         command.args(arguments);
         crate::harness::finish(command, b"")
     };
@@ -71,7 +83,21 @@ fn read_only_reaches_mounts_below() {
 fn tmpfs_mounts() {
     let host = Host::with_image();
     let mount = "type=tmpfs,target=/t,tmpfs-size=2m,tmpfs-mode=700";
-    assert_eq!(host.berth(["run", "--rm", "--mount", mount, IMAGE, "sh", "-c", "df -k /t | tail -1 | awk '{print $2}'; stat -c %a /t"]).ok().out(), "2048\n700");
+    assert_eq!(
+        host.berth([
+            "run",
+            "--rm",
+            "--mount",
+            mount,
+            IMAGE,
+            "sh",
+            "-c",
+            "df -k /t | tail -1 | awk '{print $2}'; stat -c %a /t"
+        ])
+        .ok()
+        .out(),
+        "2048\n700"
+    );
     host.berth(["run", "--rm", "--tmpfs", "/t:nonsense", IMAGE, "true"]).code(125).says("nonsense");
     let seen = host.berth(["run", "--rm", "--tmpfs", "/t", IMAGE, "grep", " /t ", "/proc/self/mounts"]).ok().out();
     assert!(seen.contains("noexec") && seen.contains("nosuid") && seen.contains("nodev"), "{seen}");
@@ -96,7 +122,8 @@ fn a_link_in_the_image_cannot_lead_a_mount_out() {
         std::os::unix::fs::symlink(&outside, folder.join(name)).unwrap();
     }
     let archive = host.path("evil.tar");
-    let status = std::process::Command::new("tar").arg("-C").arg(&folder).arg("-cf").arg(&archive).arg(".").status().unwrap();
+    let status =
+        std::process::Command::new("tar").arg("-C").arg(&folder).arg("-cf").arg(&archive).arg(".").status().unwrap();
     assert!(status.success());
     host.berth(["import", archive.to_str().unwrap(), "evil"]).ok();
     host.berth(["run", "--rm", "-v", "/tmp:/target/x", "evil", "/bin/sh", "-c", "true"]);

@@ -16,7 +16,10 @@ fn environment() {
     assert_eq!(observe(&host, &["-e", "A=1", "--env", "B=x=y"], "echo $A $B"), "1 x=y");
     let file = host.file("env", "# a comment\nC=from file\n\nD\n");
     assert_eq!(observe(&host, &["--env-file", file.to_str().unwrap()], "echo $C-$D"), "from file-");
-    assert_eq!(observe(&host, &[], "echo $PATH; echo $HOME; hostname | wc -c"), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/root\n13");
+    assert_eq!(
+        observe(&host, &[], "echo $PATH; echo $HOME; hostname | wc -c"),
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n/root\n13"
+    );
     let mut command = host.command();
     command.args(["run", "--rm", "-e", "TAKEN", "-e", "UNSET", IMAGE, "env"]).env("TAKEN", "from here");
     let seen = crate::harness::finish(command, b"").ok().stdout;
@@ -30,7 +33,10 @@ fn user_and_groups() {
     assert_eq!(observe(&host, &["-u", "1000:3000"], "id -u; id -g"), "1000\n3000");
     assert_eq!(observe(&host, &["-u", "12345"], "id -u; id -g"), "12345\n0");
     assert_eq!(observe(&host, &["--user", "user:other"], "id -g"), "3000");
-    assert_eq!(observe(&host, &["-u", "user", "--group-add", "other", "--group-add", "4000"], "id -G"), "1000 2000 3000 4000");
+    assert_eq!(
+        observe(&host, &["-u", "user", "--group-add", "other", "--group-add", "4000"], "id -G"),
+        "1000 2000 3000 4000"
+    );
     host.berth(["run", "--rm", "-u", "nobody-here", IMAGE, "true"]).code(125).says("nobody-here");
     host.berth(["run", "--rm", "--group-add", "nothing", IMAGE, "true"]).code(125).says("nothing");
 }
@@ -46,11 +52,34 @@ fn working_directory_is_made_and_must_be_absolute() {
 #[test]
 fn names_of_the_host() {
     let host = Host::with_image();
-    assert_eq!(observe(&host, &["--hostname", "web", "--domainname", "example.org"], "hostname; cat /proc/sys/kernel/domainname; cat /etc/hostname"), "web\nexample.org\nweb");
-    let hosts = observe(&host, &["--hostname", "web", "--add-host", "db:10.0.0.9", "--add-host", "six=2001:db8::1"], "cat /etc/hosts");
-    assert!(hosts.contains("127.0.0.1\tlocalhost") && hosts.contains("10.0.0.9\tdb") && hosts.contains("2001:db8::1\tsix"), "{hosts}");
-    let resolver = observe(&host, &["--network", "host", "--dns", "192.0.2.1", "--dns-search", "example.org", "--dns-option", "ndots:2"], "cat /etc/resolv.conf");
-    assert!(resolver.contains("nameserver 192.0.2.1") && resolver.contains("search example.org") && resolver.contains("ndots:2"), "{resolver}");
+    assert_eq!(
+        observe(
+            &host,
+            &["--hostname", "web", "--domainname", "example.org"],
+            "hostname; cat /proc/sys/kernel/domainname; cat /etc/hostname"
+        ),
+        "web\nexample.org\nweb"
+    );
+    let hosts = observe(
+        &host,
+        &["--hostname", "web", "--add-host", "db:10.0.0.9", "--add-host", "six=2001:db8::1"],
+        "cat /etc/hosts",
+    );
+    assert!(
+        hosts.contains("127.0.0.1\tlocalhost") && hosts.contains("10.0.0.9\tdb") && hosts.contains("2001:db8::1\tsix"),
+        "{hosts}"
+    );
+    let resolver = observe(
+        &host,
+        &["--network", "host", "--dns", "192.0.2.1", "--dns-search", "example.org", "--dns-option", "ndots:2"],
+        "cat /etc/resolv.conf",
+    );
+    assert!(
+        resolver.contains("nameserver 192.0.2.1")
+            && resolver.contains("search example.org")
+            && resolver.contains("ndots:2"),
+        "{resolver}"
+    );
     host.berth(["run", "--rm", "--add-host", "broken", IMAGE, "true"]).code(125).says("broken");
 }
 
@@ -58,15 +87,35 @@ fn names_of_the_host() {
 fn labels() {
     let host = Host::with_image();
     let file = host.file("labels", "from.file=yes\n# no\nempty\n");
-    host.berth(["create", "--name", "c1", "-l", "a=b", "--label", "bare", "--label-file", file.to_str().unwrap(), IMAGE, "true"]).ok();
+    host.berth([
+        "create",
+        "--name",
+        "c1",
+        "-l",
+        "a=b",
+        "--label",
+        "bare",
+        "--label-file",
+        file.to_str().unwrap(),
+        IMAGE,
+        "true",
+    ])
+    .ok();
     assert_eq!(host.inspect("c1", "{{json .Config.Labels}}"), r#"{"a":"b","bare":"","empty":"","from.file":"yes"}"#);
 }
 
 #[test]
 fn read_only_root_and_tmpfs() {
     let host = Host::with_image();
-    assert_eq!(observe(&host, &["--read-only"], "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo shm"), "refused\nshm");
-    let seen = observe(&host, &["--read-only", "--tmpfs", "/scratch:size=1m,mode=1777"], "touch /scratch/x && echo ok; df -k /scratch | tail -1 | awk '{print $2}'");
+    assert_eq!(
+        observe(&host, &["--read-only"], "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo shm"),
+        "refused\nshm"
+    );
+    let seen = observe(
+        &host,
+        &["--read-only", "--tmpfs", "/scratch:size=1m,mode=1777"],
+        "touch /scratch/x && echo ok; df -k /scratch | tail -1 | awk '{print $2}'",
+    );
     assert_eq!(seen, "ok\n1024");
     assert_eq!(observe(&host, &["--shm-size", "2m"], "df -k /dev/shm | tail -1 | awk '{print $2}'"), "2048");
     assert_eq!(observe(&host, &[], "df -k /dev/shm | tail -1 | awk '{print $2}'"), "65536");
@@ -75,7 +124,10 @@ fn read_only_root_and_tmpfs() {
 #[test]
 fn ulimits() {
     let host = Host::with_image();
-    assert_eq!(observe(&host, &["--ulimit", "nofile=100:200", "--ulimit", "core=0"], "ulimit -n; ulimit -Hn; ulimit -c"), "100\n200\n0");
+    assert_eq!(
+        observe(&host, &["--ulimit", "nofile=100:200", "--ulimit", "core=0"], "ulimit -n; ulimit -Hn; ulimit -c"),
+        "100\n200\n0"
+    );
     assert_eq!(observe(&host, &[], "ulimit -n"), "1024");
     host.berth(["run", "--rm", "--ulimit", "nofile=200:100", IMAGE, "true"]).code(125);
     host.berth(["run", "--rm", "--ulimit", "nothing=1", IMAGE, "true"]).code(125).says("nothing");
@@ -84,12 +136,26 @@ fn ulimits() {
 #[test]
 fn sysctls_of_namespaces_only() {
     let host = Host::with_image();
-    assert_eq!(observe(&host, &["--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.shm_rmid_forced=1"], "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced"), "1\n1");
-    for refused in ["kernel.core_pattern=|/x", "vm.swappiness=1", "net.ipv4.ip_forward=1+kernel.core_pattern=x", "kernel/../vm.x=1"] {
+    assert_eq!(
+        observe(
+            &host,
+            &["--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.shm_rmid_forced=1"],
+            "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced"
+        ),
+        "1\n1"
+    );
+    for refused in [
+        "kernel.core_pattern=|/x",
+        "vm.swappiness=1",
+        "net.ipv4.ip_forward=1+kernel.core_pattern=x",
+        "kernel/../vm.x=1",
+    ] {
         let setting = format!("--sysctl={refused}");
         host.berth(["run", "--rm", &setting, IMAGE, "true"]).code(125);
     }
-    host.berth(["run", "--rm", "--network", "host", "--sysctl", "net.ipv4.ip_forward=1", IMAGE, "true"]).code(125).says("net.ipv4.ip_forward");
+    host.berth(["run", "--rm", "--network", "host", "--sysctl", "net.ipv4.ip_forward=1", IMAGE, "true"])
+        .code(125)
+        .says("net.ipv4.ip_forward");
 }
 
 #[test]
@@ -101,10 +167,25 @@ fn oom_score() {
 #[test]
 fn init_reaps_and_forwards() {
     let host = Host::with_image();
-    let seen = observe(&host, &["--init"], "[ $$ != 1 ] && echo not first; (sleep 0.1 &) ; sleep 0.3; ps | grep -c '[Z]ombie\\| Z ' || true");
+    let seen = observe(
+        &host,
+        &["--init"],
+        "[ $$ != 1 ] && echo not first; (sleep 0.1 &) ; sleep 0.3; ps | grep -c '[Z]ombie\\| Z ' || true",
+    );
     assert!(seen.starts_with("not first"), "{seen}");
     host.berth(["run", "--rm", "--init", IMAGE, "sh", "-c", "exit 7"]).code(7);
-    host.berth(["run", "-d", "--init", "--name", "stopped", IMAGE, "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth([
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        "stopped",
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'exit 3' TERM; while :; do sleep 0.05; done",
+    ])
+    .ok();
     host.berth(["stop", "stopped"]).ok();
     assert_eq!(host.inspect("stopped", "{{.State.ExitCode}}"), "3");
 }
@@ -113,7 +194,10 @@ fn init_reaps_and_forwards() {
 fn names_are_taken_once_and_checked() {
     let host = Host::with_image();
     let id = host.berth(["create", "--name", "web", IMAGE, "true"]).ok().out();
-    host.berth(["create", "--name", "web", IMAGE, "true"]).code(125).says("is already in use by container").says(&id[..12]);
+    host.berth(["create", "--name", "web", IMAGE, "true"])
+        .code(125)
+        .says("is already in use by container")
+        .says(&id[..12]);
     for bad in ["-x", "a/b", "..", "a b", ""] {
         host.berth(["create", &format!("--name={bad}"), IMAGE, "true"]).code(if bad.is_empty() { 0 } else { 125 });
     }
@@ -125,7 +209,8 @@ fn names_are_taken_once_and_checked() {
 fn two_takers_of_one_name_at_once() {
     let host = Host::with_image();
     let codes: Vec<i32> = std::thread::scope(|scope| {
-        let takers: Vec<_> = (0..6).map(|_| scope.spawn(|| host.berth(["create", "--name", "one", IMAGE, "true"]).code)).collect();
+        let takers: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| host.berth(["create", "--name", "one", IMAGE, "true"]).code)).collect();
         takers.into_iter().map(|taker| taker.join().unwrap()).collect()
     });
     assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
@@ -135,10 +220,25 @@ fn two_takers_of_one_name_at_once() {
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let host = Host::with_image();
-    for flag in ["--gpus=all", "--isolation=process", "--cpu-count=1", "--io-maxiops=1", "--link=a:b", "--ip=10.0.0.2", "--mac-address=02:00:00:00:00:01", "--userns=host", "--health-cmd=true", "--blkio-weight=100"] {
+    for flag in [
+        "--gpus=all",
+        "--isolation=process",
+        "--cpu-count=1",
+        "--io-maxiops=1",
+        "--link=a:b",
+        "--ip=10.0.0.2",
+        "--mac-address=02:00:00:00:00:01",
+        "--userns=host",
+        "--health-cmd=true",
+        "--blkio-weight=100",
+    ] {
         let name = flag.split('=').next().unwrap();
         let finished = host.berth(["run", "--rm", flag, IMAGE, "true"]).code(125);
-        assert!(finished.stderr.contains("not supported") && finished.stderr.contains(name), "{flag}: {}", finished.stderr);
+        assert!(
+            finished.stderr.contains("not supported") && finished.stderr.contains(name),
+            "{flag}: {}",
+            finished.stderr
+        );
     }
     for flags in [["-p", "80:80"], ["--network", "bridge"], ["--network", "mine"], ["-P", "--rm"]] {
         host.berth(["run", flags[0], flags[1], IMAGE, "true"]).code(125);

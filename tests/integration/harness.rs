@@ -85,7 +85,11 @@ impl Host {
     }
 
     /// Runs a command of which the first process that comes by a crash point is killed there: itself, a supervisor, or a helper.
-    pub fn berth_crashing_once<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, point: &str, arguments: I) -> Finished {
+    pub fn berth_crashing_once<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+        &self,
+        point: &str,
+        arguments: I,
+    ) -> Finished {
         let mut command = self.crashing_once(point);
         command.args(arguments);
         finish(command, b"")
@@ -160,7 +164,9 @@ impl Host {
         for folder in ["containers", "names"] {
             let entries = std::fs::read_dir(self.root().join(folder)).into_iter().flatten().flatten();
             // The lock of all names is no name.
-            left.extend(entries.filter(|entry| entry.file_name() != ".lock").map(|entry| entry.path().display().to_string()));
+            left.extend(
+                entries.filter(|entry| entry.file_name() != ".lock").map(|entry| entry.path().display().to_string()),
+            );
         }
         for id in ids {
             left.extend(control_groups_named(id));
@@ -358,8 +364,13 @@ pub fn rootfs_archive() -> &'static Path {
         for applet in String::from_utf8(applets.stdout).unwrap().lines().filter(|name| *name != "busybox") {
             std::os::unix::fs::symlink("busybox", folder.join("bin").join(applet)).unwrap();
         }
-        std::fs::write(folder.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n").unwrap();
-        std::fs::write(folder.join("etc/group"), "root:x:0:\nuser:x:1000:\nextra:x:2000:user\nother:x:3000:\n").unwrap();
+        std::fs::write(
+            folder.join("etc/passwd"),
+            "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n",
+        )
+        .unwrap();
+        std::fs::write(folder.join("etc/group"), "root:x:0:\nuser:x:1000:\nextra:x:2000:user\nother:x:3000:\n")
+            .unwrap();
         std::fs::write(folder.join("data/seed"), "from the image\n").unwrap();
         let mode = |path: &str, mode| {
             use std::os::unix::fs::PermissionsExt;

@@ -185,7 +185,10 @@ fn lists_are_filtered_and_formatted() {
     host.berth(["images", "--filter", "nonsense"]).code(1).says("KEY=VALUE");
     host.berth(["images", "--tree"]).code(125).says("not supported: --tree");
     let table = host.berth(["images"]).ok().lines();
-    assert_eq!(table[0].split_whitespace().collect::<Vec<_>>(), ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE"]);
+    assert_eq!(
+        table[0].split_whitespace().collect::<Vec<_>>(),
+        ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE"]
+    );
     assert!(table[1].contains(" ago ") && table[1].ends_with("MB"), "{table:?}");
     let with_digests = host.berth(["images", "--digests"]).ok().lines();
     assert!(with_digests[0].contains("DIGEST") && with_digests[1].contains("<none>"), "{with_digests:?}");
@@ -193,7 +196,10 @@ fn lists_are_filtered_and_formatted() {
     assert!(whole.starts_with("sha256:") && whole.len() == 71, "{whole}");
     let json = host.berth(["images", "--format", "json", "labelled"]).ok().out();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&value["Repository"], &value["Tag"], &value["ID"]), (&"labelled".into(), &"1".into(), &whole[7..19].into()));
+    assert_eq!(
+        (&value["Repository"], &value["Tag"], &value["ID"]),
+        (&"labelled".into(), &"1".into(), &whole[7..19].into())
+    );
 }
 
 #[test]
@@ -203,7 +209,10 @@ fn inspection_and_history() {
     let changes = ["-c", "ENV A=1", "-c", "ENTRYPOINT [\"/bin/sh\"]", "-c", "EXPOSE 80", "-m", "made here"];
     host.berth(["import"].iter().chain(&changes).chain(&[archive, "app"])).ok();
     let shown = |format: &str| host.berth(["image", "inspect", "-f", format, "app"]).ok().out();
-    assert_eq!(shown("{{join .Config.Env \",\"}} {{json .Config.Entrypoint}} {{json .Config.ExposedPorts}}"), r#"A=1 ["/bin/sh"] {"80/tcp":{}}"#);
+    assert_eq!(
+        shown("{{join .Config.Env \",\"}} {{json .Config.Entrypoint}} {{json .Config.ExposedPorts}}"),
+        r#"A=1 ["/bin/sh"] {"80/tcp":{}}"#
+    );
     assert_eq!(shown("{{.Os}}/{{.Architecture}} {{len .RootFS.Layers}} {{.RepoTags}}"), "linux/amd64 1 [app:latest]");
     // What is there is shown also where something is missing.
     let half = host.berth(["image", "inspect", "app", "absent"]).code(1).says("absent");
@@ -211,7 +220,10 @@ fn inspection_and_history() {
     assert_eq!(value.as_array().unwrap().len(), 1);
     assert_eq!(host.berth(["image", "inspect", "absent"]).code(1).stdout, "[]\n");
     host.berth(["image", "inspect", "-f", "{{.Nothing}}", "app"]).code(1).says("no entry for key \"Nothing\"");
-    let history = host.berth(["history", "--no-trunc", "--human=false", "--format", "{{.ID}} {{.Size}} {{.Comment}}", "app"]).ok().out();
+    let history = host
+        .berth(["history", "--no-trunc", "--human=false", "--format", "{{.ID}} {{.Size}} {{.Comment}}", "app"])
+        .ok()
+        .out();
     let words: Vec<&str> = history.split(' ').collect();
     assert!(words[0].starts_with("sha256:") && words[1].parse::<u64>().unwrap() > 1_000_000, "{history}");
     assert!(history.ends_with("made here"), "{history}");
@@ -226,7 +238,10 @@ fn prunes_take_what_dangles_or_all_that_is_not_used() {
     host.berth(["import", "-c", "USER user", archive, IMAGE]).ok();
     assert_eq!(names(&host).len(), 2);
     let pruned = host.berth(["image", "prune", "-f"]).ok().stdout;
-    assert!(pruned.starts_with("Deleted Images:\ndeleted: sha256:") && pruned.contains("\n\nTotal reclaimed space: "), "{pruned}");
+    assert!(
+        pruned.starts_with("Deleted Images:\ndeleted: sha256:") && pruned.contains("\n\nTotal reclaimed space: "),
+        "{pruned}"
+    );
     assert_eq!(names(&host), ["busybox:latest"]);
     assert_eq!(host.berth(["image", "prune", "-f"]).ok().stdout, "Total reclaimed space: 0B\n");
     host.berth(["create", "--name", "user", IMAGE, "true"]).ok();

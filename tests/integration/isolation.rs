@@ -37,11 +37,19 @@ fn every_namespace_is_its_own() {
 fn namespaces_of_the_host_and_of_others() {
     let host = Host::with_image();
     let own = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).unwrap().display().to_string();
-    for (flags, name) in [(["--network", "host"], "net"), (["--pid", "host"], "pid"), (["--ipc", "host"], "ipc"), (["--uts", "host"], "uts"), (["--cgroupns", "host"], "cgroup")] {
+    for (flags, name) in [
+        (["--network", "host"], "net"),
+        (["--pid", "host"], "pid"),
+        (["--ipc", "host"], "ipc"),
+        (["--uts", "host"], "uts"),
+        (["--cgroupns", "host"], "cgroup"),
+    ] {
         assert_eq!(observe(&host, &flags, &format!("readlink /proc/self/ns/{name}")), own(name), "{flags:?}");
     }
     host.berth(["run", "-d", "--name", "first", "--ipc", "shareable", IMAGE, "sleep", "1000"]).ok();
-    for (flag, name) in [("--network=container:first", "net"), ("--pid=container:first", "pid"), ("--ipc=container:first", "ipc")] {
+    for (flag, name) in
+        [("--network=container:first", "net"), ("--pid=container:first", "pid"), ("--ipc=container:first", "ipc")]
+    {
         let theirs = host.berth(["exec", "first", "readlink", &format!("/proc/self/ns/{name}")]).ok().out();
         assert_eq!(observe(&host, &[flag], &format!("readlink /proc/self/ns/{name}")), theirs, "{flag}");
     }
@@ -66,9 +74,11 @@ fn capabilities_are_dockers_and_never_inheritable() {
     assert_eq!(seen, [0, expected, expected, expected, 0], "inheritable, permitted, effective, bounding, ambient");
     let seen: Vec<u64> = observe(&host, &["-u", "user"], script).lines().map(mask).collect();
     assert_eq!(seen, [0, 0, 0, expected, 0]);
-    let seen: Vec<u64> = observe(&host, &["--cap-drop", "ALL", "--cap-add", "chown"], script).lines().map(mask).collect();
+    let seen: Vec<u64> =
+        observe(&host, &["--cap-drop", "ALL", "--cap-add", "chown"], script).lines().map(mask).collect();
     assert_eq!(seen[3], 1);
-    let seen: Vec<u64> = observe(&host, &["--cap-drop", "NET_RAW", "--cap-add", "CAP_SYS_PTRACE"], script).lines().map(mask).collect();
+    let seen: Vec<u64> =
+        observe(&host, &["--cap-drop", "NET_RAW", "--cap-add", "CAP_SYS_PTRACE"], script).lines().map(mask).collect();
     assert_eq!(seen[3], (DOCKER & !(1 << 13) | 1 << 19) & own_bounding_set());
     let seen: Vec<u64> = observe(&host, &["--privileged"], script).lines().map(mask).collect();
     assert_eq!(seen[3], own_bounding_set());
@@ -82,7 +92,10 @@ fn capabilities_are_dockers_and_never_inheritable() {
 fn system_calls_are_filtered() {
     let host = Host::with_image();
     assert_eq!(observe(&host, &[], "grep Seccomp: /proc/self/status | awk '{print $2}'"), "2");
-    assert_eq!(observe(&host, &["--security-opt", "seccomp=unconfined"], "grep Seccomp: /proc/self/status | awk '{print $2}'"), "0");
+    assert_eq!(
+        observe(&host, &["--security-opt", "seccomp=unconfined"], "grep Seccomp: /proc/self/status | awk '{print $2}'"),
+        "0"
+    );
     assert_eq!(observe(&host, &["--privileged"], "grep Seccomp: /proc/self/status | awk '{print $2}'"), "0");
     assert_eq!(observe(&host, &[], "unshare -U true 2>/dev/null || echo refused"), "refused");
     let profile = host.file("profile.json", r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":28}]}"#);
@@ -105,9 +118,17 @@ fn no_new_privileges() {
 fn masked_and_read_only_paths() {
     let host = Host::with_image();
     assert_eq!(observe(&host, &[], "cat /proc/kcore | wc -c; ls /sys/firmware | wc -l"), "0\n0");
-    assert_eq!(observe(&host, &[], "echo x > /proc/sysrq-trigger || echo refused") , "refused");
-    assert_eq!(observe(&host, &[], "(echo 1 > /proc/sys/vm/swappiness) 2>/dev/null || echo refused; (mkdir /sys/fs/cgroup/x) 2>/dev/null || echo refused"), "refused\nrefused");
-    let open = observe(&host, &["--security-opt", "systempaths=unconfined"], "grep -c ' /proc/' /proc/self/mountinfo || true");
+    assert_eq!(observe(&host, &[], "echo x > /proc/sysrq-trigger || echo refused"), "refused");
+    assert_eq!(
+        observe(
+            &host,
+            &[],
+            "(echo 1 > /proc/sys/vm/swappiness) 2>/dev/null || echo refused; (mkdir /sys/fs/cgroup/x) 2>/dev/null || echo refused"
+        ),
+        "refused\nrefused"
+    );
+    let open =
+        observe(&host, &["--security-opt", "systempaths=unconfined"], "grep -c ' /proc/' /proc/self/mountinfo || true");
     assert_eq!(open, "0");
 }
 
@@ -115,12 +136,36 @@ fn masked_and_read_only_paths() {
 fn devices() {
     let host = Host::with_image();
     let seen = observe(&host, &[], "ls /dev");
-    for name in ["null", "zero", "full", "tty", "random", "urandom", "fd", "stdin", "stdout", "stderr", "pts", "ptmx", "shm", "mqueue"] {
+    for name in [
+        "null", "zero", "full", "tty", "random", "urandom", "fd", "stdin", "stdout", "stderr", "pts", "ptmx", "shm",
+        "mqueue",
+    ] {
         assert!(seen.split_whitespace().any(|entry| entry == name), "{name} in {seen}");
     }
-    assert_eq!(observe(&host, &["--cap-add", "SYSLOG"], "mknod /kmsg c 1 11; (head -c1 /kmsg > /dev/null) 2>/dev/null || echo refused"), "refused");
-    assert_eq!(observe(&host, &["--device", "/dev/kmsg:/dev/log0:r"], "[ -c /dev/log0 ] && (echo x > /dev/log0) 2>/dev/null || echo read only"), "read only");
-    assert_eq!(observe(&host, &["--cap-add", "SYSLOG", "--device-cgroup-rule", "c 1:11 r"], "mknod /kmsg c 1 11; dd if=/kmsg of=/dev/null bs=8k count=1 2>/dev/null && echo read"), "read");
+    assert_eq!(
+        observe(
+            &host,
+            &["--cap-add", "SYSLOG"],
+            "mknod /kmsg c 1 11; (head -c1 /kmsg > /dev/null) 2>/dev/null || echo refused"
+        ),
+        "refused"
+    );
+    assert_eq!(
+        observe(
+            &host,
+            &["--device", "/dev/kmsg:/dev/log0:r"],
+            "[ -c /dev/log0 ] && (echo x > /dev/log0) 2>/dev/null || echo read only"
+        ),
+        "read only"
+    );
+    assert_eq!(
+        observe(
+            &host,
+            &["--cap-add", "SYSLOG", "--device-cgroup-rule", "c 1:11 r"],
+            "mknod /kmsg c 1 11; dd if=/kmsg of=/dev/null bs=8k count=1 2>/dev/null && echo read"
+        ),
+        "read"
+    );
     host.berth(["run", "--rm", "--device", "/dev/nothing", IMAGE, "true"]).code(125).says("/dev/nothing");
     assert_eq!(observe(&host, &["--privileged"], "[ -e /dev/kmsg ] && echo there"), "there");
 }
@@ -130,7 +175,12 @@ fn no_descriptor_of_the_engine_reaches_the_process() {
     let host = Host::with_image();
     assert_eq!(observe(&host, &[], "ls /proc/self/fd | tr '\\n' ' '"), "0 1 2 3 ");
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
-    assert_eq!(host.berth(["exec", "c1", "sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; ls /proc/1/fd | tr '\\n' ' '"]).ok().out(), "0 1 2 3 0 1 2 ");
+    assert_eq!(
+        host.berth(["exec", "c1", "sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; ls /proc/1/fd | tr '\\n' ' '"])
+            .ok()
+            .out(),
+        "0 1 2 3 0 1 2 "
+    );
 }
 
 #[test]

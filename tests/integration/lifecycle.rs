@@ -10,7 +10,10 @@ fn create_start_wait_remove() {
     assert_eq!(host.inspect("c1", "{{.State.Status}}"), "created");
     assert_eq!(host.berth(["start", "c1"]).ok().out(), "c1");
     assert_eq!(host.berth(["wait", "c1"]).ok().out(), "3");
-    assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}"), "exited 3 false 0");
+    assert_eq!(
+        host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}"),
+        "exited 3 false 0"
+    );
     assert_eq!(host.berth(["rm", "c1"]).ok().out(), "c1");
     host.berth(["inspect", "c1"]).code(1).says("No such object: c");
 }
@@ -79,7 +82,8 @@ fn a_process_that_ignores_its_signal_is_killed_after_the_timeout() {
 #[test]
 fn restart_pause_and_rename() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"])
+        .ok();
     let first = host.inspect("c1", "{{.State.Pid}}");
     assert_eq!(host.berth(["restart", "c1"]).ok().out(), "c1");
     assert_ne!(host.inspect("c1", "{{.State.Pid}}"), first);
@@ -102,7 +106,8 @@ fn restart_pause_and_rename() {
 #[test]
 fn a_paused_container_can_be_stopped() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done"])
+        .ok();
     host.berth(["pause", "c1"]).ok();
     host.berth(["stop", "-t", "5", "c1"]).ok();
     assert_eq!(host.inspect("c1", "{{.State.Status}} {{.State.ExitCode}}"), "exited 4");
@@ -113,7 +118,10 @@ fn exec_runs_beside_and_reports_its_own_code() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", "-e", "A=1", "-u", "user", "-w", "/tmp", IMAGE, "sleep", "1000"]).ok();
     assert_eq!(host.berth(["exec", "c1", "sh", "-c", "id -u; pwd; echo $A"]).ok().out(), "1000\n/tmp\n1");
-    assert_eq!(host.berth(["exec", "-u", "0", "-w", "/", "-e", "B=2", "c1", "sh", "-c", "id -u; pwd; echo $A$B"]).ok().out(), "0\n/\n12");
+    assert_eq!(
+        host.berth(["exec", "-u", "0", "-w", "/", "-e", "B=2", "c1", "sh", "-c", "id -u; pwd; echo $A$B"]).ok().out(),
+        "0\n/\n12"
+    );
     host.berth(["exec", "c1", "sh", "-c", "exit 9"]).code(9);
     host.berth(["exec", "c1", "no-such-command"]).code(127);
     host.berth(["exec", "c1", "/etc"]).code(126);
@@ -141,9 +149,16 @@ fn ps_lists_filters_and_formats() {
     assert_eq!(names(&["-n", "2"]), ["new", "down"]);
     assert_eq!(names(&["-l"]), ["new"]);
     for (filter, expected) in [
-        ("status=exited", vec!["down"]), ("status=running", vec!["up"]), ("exited=3", vec!["down"]), ("name=^/?d", vec!["down"]),
-        ("label=tier", vec!["up"]), ("label=tier=web", vec!["up"]), ("label=tier=db", vec![]), ("ancestor=busybox", vec!["new", "down", "up"]),
-        ("before=down", vec!["up"]), ("since=down", vec!["new"]),
+        ("status=exited", vec!["down"]),
+        ("status=running", vec!["up"]),
+        ("exited=3", vec!["down"]),
+        ("name=^/?d", vec!["down"]),
+        ("label=tier", vec!["up"]),
+        ("label=tier=web", vec!["up"]),
+        ("label=tier=db", vec![]),
+        ("ancestor=busybox", vec!["new", "down", "up"]),
+        ("before=down", vec!["up"]),
+        ("since=down", vec!["new"]),
     ] {
         assert_eq!(names(&["-a", "--filter", filter]), expected, "{filter}");
     }
@@ -153,7 +168,10 @@ fn ps_lists_filters_and_formats() {
     assert!(table.starts_with("CONTAINER ID   IMAGE"), "{table}");
     assert!(table.contains("Exited (3)") && table.contains("Up ") && table.contains("Created"), "{table}");
     assert_eq!(host.berth(["ps", "-q"]).ok().out(), up[..12]);
-    assert_eq!(host.berth(["ps", "--format", "{{.ID}} {{.Image}} {{.Command}} {{.State}}"]).ok().out(), format!("{} busybox \"sleep 1000\" running", &up[..12]));
+    assert_eq!(
+        host.berth(["ps", "--format", "{{.ID}} {{.Image}} {{.Command}} {{.State}}"]).ok().out(),
+        format!("{} busybox \"sleep 1000\" running", &up[..12])
+    );
     assert!(host.berth(["ps", "--format", "json"]).ok().out().starts_with('{'));
     host.berth(["ps", "--format", "{{.Nonsense}}"]).code(1);
 }

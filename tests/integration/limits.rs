@@ -41,29 +41,50 @@ fn check(flags: &[&str], expected: &[(&str, &str, &str, &str, &str)]) {
 
 #[test]
 fn memory() {
-    check(&["--memory", "64m"], &[
-        ("memory", "memory.limit_in_bytes", "67108864", "memory.max", "67108864"),
-        ("memory", "memory.memsw.limit_in_bytes", "134217728", "memory.swap.max", "67108864"),
-    ]);
-    check(&["-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"], &[
-        ("memory", "memory.memsw.limit_in_bytes", "100663296", "memory.swap.max", "33554432"),
-        ("memory", "memory.soft_limit_in_bytes", "33554432", "memory.low", "33554432"),
-    ]);
+    check(
+        &["--memory", "64m"],
+        &[
+            ("memory", "memory.limit_in_bytes", "67108864", "memory.max", "67108864"),
+            ("memory", "memory.memsw.limit_in_bytes", "134217728", "memory.swap.max", "67108864"),
+        ],
+    );
+    check(
+        &["-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"],
+        &[
+            ("memory", "memory.memsw.limit_in_bytes", "100663296", "memory.swap.max", "33554432"),
+            ("memory", "memory.soft_limit_in_bytes", "33554432", "memory.low", "33554432"),
+        ],
+    );
 }
 
 #[test]
 fn processors() {
     check(&["--cpus", "0.5"], &[("cpu", "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000")]);
-    check(&["--cpu-period", "50000", "--cpu-quota", "20000"], &[("cpu", "cpu.cfs_quota_us", "20000", "cpu.max", "20000 50000")]);
+    check(
+        &["--cpu-period", "50000", "--cpu-quota", "20000"],
+        &[("cpu", "cpu.cfs_quota_us", "20000", "cpu.max", "20000 50000")],
+    );
     check(&["--cpu-shares", "512"], &[("cpu", "cpu.shares", "512", "", "")]);
-    check(&["--cpuset-cpus", "0", "--cpuset-mems", "0"], &[("cpuset", "cpuset.cpus", "0", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0", "cpuset.mems", "0")]);
+    check(
+        &["--cpuset-cpus", "0", "--cpuset-mems", "0"],
+        &[("cpuset", "cpuset.cpus", "0", "cpuset.cpus", "0"), ("cpuset", "cpuset.mems", "0", "cpuset.mems", "0")],
+    );
 }
 
 #[test]
 fn processes() {
     check(&["--pids-limit", "42"], &[("pids", "pids.max", "42", "pids.max", "42")]);
     let host = Host::with_image();
-    let seen = host.berth(["run", "--rm", "--pids-limit", "5", IMAGE, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; true"]);
+    let seen = host.berth([
+        "run",
+        "--rm",
+        "--pids-limit",
+        "5",
+        IMAGE,
+        "sh",
+        "-c",
+        "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; true",
+    ]);
     assert!(seen.stderr.contains("fork"), "{seen:?}");
 }
 
@@ -80,7 +101,17 @@ fn parent_of_the_group() {
 #[test]
 fn limits_that_contradict_themselves_are_refused() {
     let host = Host::with_image();
-    for flags in [["--memory", "1k"], ["--memory", "x"], ["--cpus", "-1"], ["--cpus", "1000"], ["--cpuset-cpus", "99999"], ["--cpuset-cpus", "x"], ["--memory-swap", "64m"], ["--pids-limit", "x"], ["--shm-size", "-1"]] {
+    for flags in [
+        ["--memory", "1k"],
+        ["--memory", "x"],
+        ["--cpus", "-1"],
+        ["--cpus", "1000"],
+        ["--cpuset-cpus", "99999"],
+        ["--cpuset-cpus", "x"],
+        ["--memory-swap", "64m"],
+        ["--pids-limit", "x"],
+        ["--shm-size", "-1"],
+    ] {
         host.berth(["run", "--rm", flags[0], flags[1], IMAGE, "true"]).code(125);
     }
     host.berth(["run", "--rm", "--memory", "64m", "--memory-swap", "32m", IMAGE, "true"]).code(125);

@@ -76,7 +76,7 @@ fn cidfile_holds_the_id_and_is_never_overwritten() {
     let path = host.path("cid");
     host.berth(["run", "--cidfile", path.to_str().unwrap(), IMAGE, "true"]).ok();
     let id = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(host.containers(), [id.clone()]);
+    assert_eq!(host.containers(), std::slice::from_ref(&id));
     host.berth(["run", "--cidfile", path.to_str().unwrap(), IMAGE, "true"]).code(125).says("cid");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), id);
 }

@@ -62,7 +62,7 @@ fn the_engines_binary_as_entry_point() {
         arguments.extend(flags);
         arguments.extend([IMAGE, "/proc/self/exe", "--version"]);
         let finished = host.berth(arguments);
-        assert_ne!(finished.stdout.contains("berth"), true, "the engine ran inside: {finished:?}");
+        assert!(!finished.stdout.contains("berth"), "the engine ran inside: {finished:?}");
     }
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
     // What runs as the interpreter of a script has been opened by the kernel: it must not be the engine's file.

@@ -13,7 +13,8 @@ fn output_and_errors_stay_apart() {
 fn piped_input_ends_where_the_pipe_ends() {
     let host = Host::with_image();
     let input = "line\n".repeat(100_000);
-    let finished = host.berth_with_input(["run", "--rm", "-i", IMAGE, "sh", "-c", "cat; echo end"], input.as_bytes()).ok();
+    let finished =
+        host.berth_with_input(["run", "--rm", "-i", IMAGE, "sh", "-c", "cat; echo end"], input.as_bytes()).ok();
     assert_eq!(finished.stdout.len(), input.len() + 4);
     assert!(finished.stdout.ends_with("end\n"));
     // Without -i there is no input at all.
@@ -23,7 +24,8 @@ fn piped_input_ends_where_the_pipe_ends() {
 #[test]
 fn large_output_arrives_whole() {
     let host = Host::with_image();
-    let finished = host.berth(["run", "--rm", IMAGE, "sh", "-c", "yes 0123456789 | head -n 500000; echo last >&2"]).ok();
+    let finished =
+        host.berth(["run", "--rm", IMAGE, "sh", "-c", "yes 0123456789 | head -n 500000; echo last >&2"]).ok();
     assert_eq!((finished.stdout.len(), finished.stderr.as_str()), (5_500_000, "last\n"));
 }
 
@@ -38,7 +40,15 @@ fn a_background_child_does_not_hold_the_end() {
 #[test]
 fn a_terminal_is_real() {
     let host = Host::with_image();
-    let finished = host.berth(["run", "--rm", "-t", IMAGE, "sh", "-c", "tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo yes; ls -l /dev/console | cut -c1"]);
+    let finished = host.berth([
+        "run",
+        "--rm",
+        "-t",
+        IMAGE,
+        "sh",
+        "-c",
+        "tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo yes; ls -l /dev/console | cut -c1",
+    ]);
     assert_eq!(finished.ok().stdout, "/dev/pts/0\r\nyes\r\nc\r\n");
     host.berth_with_input(["run", "--rm", "-it", IMAGE, "true"], b"").code(1).says("the input device is not a TTY");
 }
@@ -70,7 +80,16 @@ fn start_attached_gives_output_and_code() {
 #[test]
 fn signals_are_passed_on() {
     let host = Host::with_image();
-    let mut running = host.spawn(["run", "--rm", "--name", "c1", IMAGE, "sh", "-c", "trap 'echo caught; exit 11' TERM; echo ready; while :; do sleep 0.05; done"]);
+    let mut running = host.spawn([
+        "run",
+        "--rm",
+        "--name",
+        "c1",
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'echo caught; exit 11' TERM; echo ready; while :; do sleep 0.05; done",
+    ]);
     running.read_until("ready");
     running.signal("TERM");
     running.read_until("caught");
@@ -91,14 +110,21 @@ fn a_killed_client_leaves_the_container() {
 #[test]
 fn logs_select() {
     let host = Host::with_image();
-    host.berth(["run", "--name", "c1", IMAGE, "sh", "-c", "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three"]).ok();
+    host.berth(["run", "--name", "c1", IMAGE, "sh", "-c", "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three"])
+        .ok();
     let finished = host.berth(["logs", "c1"]).ok();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\nthree\n", "two\n"));
     assert_eq!(host.berth(["logs", "--tail", "1", "c1"]).ok().stdout, "three\n");
     assert_eq!(host.berth(["logs", "-n", "0", "c1"]).ok().stdout, "");
     let stamped = host.berth(["logs", "-t", "c1"]).ok().stdout;
-    assert!(stamped.lines().all(|line| line.len() > 31 && line.as_bytes()[10] == b'T' && line.contains("Z ")), "{stamped}");
-    assert_eq!(host.berth(["logs", "--since", "10m", "--until", "2099-01-01T00:00:00Z", "c1"]).ok().stdout, "one\nthree\n");
+    assert!(
+        stamped.lines().all(|line| line.len() > 31 && line.as_bytes()[10] == b'T' && line.contains("Z ")),
+        "{stamped}"
+    );
+    assert_eq!(
+        host.berth(["logs", "--since", "10m", "--until", "2099-01-01T00:00:00Z", "c1"]).ok().stdout,
+        "one\nthree\n"
+    );
     assert_eq!(host.berth(["logs", "--until", "10m", "c1"]).ok().stdout, "");
     host.berth(["logs", "nobody"]).code(1).says("No such container: nobody");
     host.berth(["logs", "--tail", "x", "c1"]).code(1);
@@ -107,7 +133,8 @@ fn logs_select() {
 #[test]
 fn logs_follow_a_running_container_to_its_end() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done"])
+        .ok();
     assert_eq!(host.berth(["logs", "-f", "c1"]).ok().stdout, "1\n2\n3\n4\n5\n");
 }
 
@@ -115,7 +142,21 @@ fn logs_follow_a_running_container_to_its_end() {
 fn logs_rotate_and_are_read_and_followed_through_it() {
     let host = Host::with_image();
     let script = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; echo last";
-    host.berth(["run", "-d", "--name", "c1", "--log-opt", "max-size=50k", "--log-opt", "max-file=3", IMAGE, "sh", "-c", script]).ok();
+    host.berth([
+        "run",
+        "-d",
+        "--name",
+        "c1",
+        "--log-opt",
+        "max-size=50k",
+        "--log-opt",
+        "max-file=3",
+        IMAGE,
+        "sh",
+        "-c",
+        script,
+    ])
+    .ok();
     let followed = host.berth(["logs", "-f", "--tail", "1", "c1"]).ok().stdout;
     assert!(followed.ends_with("last\n"), "{followed}");
     let all = host.berth(["logs", "c1"]).ok().lines();
@@ -140,7 +181,8 @@ fn log_drivers() {
 #[test]
 fn a_reader_of_logs_that_does_not_read_stops_nobody() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "yes | head -c 3000000; touch /tmp/done; sleep 1000"])
+        .ok();
     let _reader = host.spawn(["logs", "-f", "c1"]);
     assert!(eventually(|| host.berth(["exec", "c1", "test", "-e", "/tmp/done"]).code == 0));
 }
@@ -148,7 +190,18 @@ fn a_reader_of_logs_that_does_not_read_stops_nobody() {
 #[test]
 fn a_client_in_the_foreground_is_waited_for_and_nobody_waits_when_it_has_gone() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "-i", "--name", "c1", IMAGE, "sh", "-c", "read go; yes | head -c 3000000; touch /tmp/done; sleep 1000"]).ok();
+    host.berth([
+        "run",
+        "-d",
+        "-i",
+        "--name",
+        "c1",
+        IMAGE,
+        "sh",
+        "-c",
+        "read go; yes | head -c 3000000; touch /tmp/done; sleep 1000",
+    ])
+    .ok();
     let mut stuck = host.spawn(["attach", "c1"]);
     stuck.write(b"go\n");
     stuck.read_until("y");

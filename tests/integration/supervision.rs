@@ -23,7 +23,8 @@ fn automatic_removal_happens_without_anybody_waiting() {
 #[test]
 fn on_failure_counts_and_gives_up() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 3"]).ok();
+    host.berth(["run", "-d", "--name", "c1", "--restart", "on-failure:2", IMAGE, "sh", "-c", "echo again; exit 3"])
+        .ok();
     host.wait_for("c1", "{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}", "exited 2 3");
     assert_eq!(host.berth(["logs", "c1"]).ok().stdout, "again\nagain\nagain\n");
     host.berth(["run", "-d", "--name", "d1", "--restart", "on-failure", IMAGE, "true"]).ok();
@@ -44,10 +45,24 @@ fn always_comes_back_until_it_is_stopped() {
 #[test]
 fn a_restart_keeps_the_files_and_takes_a_new_process() {
     let host = Host::with_image();
-    host.berth(["run", "-d", "--name", "c1", "--restart", "unless-stopped", IMAGE, "sh", "-c", "echo $$ >> /count; sleep 1000"]).ok();
+    host.berth([
+        "run",
+        "-d",
+        "--name",
+        "c1",
+        "--restart",
+        "unless-stopped",
+        IMAGE,
+        "sh",
+        "-c",
+        "echo $$ >> /count; sleep 1000",
+    ])
+    .ok();
     let first = host.inspect("c1", "{{.State.Pid}}");
     assert!(std::process::Command::new("kill").args(["-9", &first]).status().unwrap().success());
-    assert!(eventually(|| host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first));
+    assert!(eventually(
+        || host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first
+    ));
     assert!(eventually(|| host.berth(["exec", "c1", "cat", "/count"]).stdout == "1\n1\n"));
 }
 
@@ -76,7 +91,9 @@ fn a_killed_supervisor_costs_no_restart_policy() {
     host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
     let first = host.inspect("c1", "{{.State.Pid}}");
     kill(&supervisor_of(&host, "c1"));
-    assert!(eventually(|| host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first));
+    assert!(eventually(
+        || host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first
+    ));
 }
 
 #[test]

@@ -10,7 +10,10 @@ fn create_list_inspect_remove() {
     let generated = host.berth(["volume", "create"]).ok().out();
     assert_eq!(generated.len(), 64);
     assert_eq!(host.berth(["volume", "ls", "-q", "--filter", "label=a"]).ok().out(), "data");
-    assert_eq!(host.berth(["volume", "inspect", "--format", "{{.Driver}} {{.Scope}} {{.Labels.a}}", "data"]).ok().out(), "local local b");
+    assert_eq!(
+        host.berth(["volume", "inspect", "--format", "{{.Driver}} {{.Scope}} {{.Labels.a}}", "data"]).ok().out(),
+        "local local b"
+    );
     let place = host.berth(["volume", "inspect", "--format", "{{.Mountpoint}}", "data"]).ok().out();
     assert!(std::path::Path::new(&place).is_dir());
     assert_eq!(host.berth(["volume", "rm", "data"]).ok().out(), "data");
@@ -29,7 +32,10 @@ fn create_list_inspect_remove() {
 fn data_outlives_the_container_and_a_volume_in_use_stays() {
     let host = Host::with_image();
     host.berth(["run", "--name", "one", "-v", "data:/data", IMAGE, "sh", "-c", "echo kept > /data/file"]).ok();
-    assert_eq!(host.berth(["run", "--rm", "-v", "data:/elsewhere:ro", IMAGE, "cat", "/elsewhere/file"]).ok().out(), "kept");
+    assert_eq!(
+        host.berth(["run", "--rm", "-v", "data:/elsewhere:ro", IMAGE, "cat", "/elsewhere/file"]).ok().out(),
+        "kept"
+    );
     host.berth(["volume", "rm", "data"]).code(1).says("volume is in use");
     host.berth(["rm", "one"]).ok();
     host.berth(["volume", "rm", "data"]).ok();
@@ -38,11 +44,29 @@ fn data_outlives_the_container_and_a_volume_in_use_stays() {
 #[test]
 fn an_empty_volume_gets_what_the_image_has_there() {
     let host = Host::with_image();
-    assert_eq!(host.berth(["run", "--rm", "-v", "fresh:/data", IMAGE, "cat", "/data/seed"]).ok().out(), "from the image");
+    assert_eq!(
+        host.berth(["run", "--rm", "-v", "fresh:/data", IMAGE, "cat", "/data/seed"]).ok().out(),
+        "from the image"
+    );
     host.berth(["run", "--rm", "-v", "fresh:/data", IMAGE, "sh", "-c", "rm /data/seed; touch /data/own"]).ok();
     assert_eq!(host.berth(["run", "--rm", "-v", "fresh:/data", IMAGE, "ls", "/data"]).ok().out(), "own");
     assert_eq!(host.berth(["run", "--rm", "-v", "bare:/data:nocopy", IMAGE, "ls", "/data"]).ok().out(), "");
-    assert_eq!(host.berth(["run", "--rm", "--mount", "type=volume,source=bare2,target=/tmp", IMAGE, "stat", "-c", "%a", "/tmp"]).ok().out(), "1777");
+    assert_eq!(
+        host.berth([
+            "run",
+            "--rm",
+            "--mount",
+            "type=volume,source=bare2,target=/tmp",
+            IMAGE,
+            "stat",
+            "-c",
+            "%a",
+            "/tmp"
+        ])
+        .ok()
+        .out(),
+        "1777"
+    );
     host.berth(["volume", "rm", "fresh", "bare", "bare2"]).ok();
 }
 
@@ -67,7 +91,10 @@ fn volumes_of_the_image_and_of_other_containers() {
     let archive = crate::harness::rootfs_archive().to_str().unwrap();
     host.berth(["import", "-c", "VOLUME /data", archive, "app"]).ok();
     host.berth(["run", "--name", "first", "app", "sh", "-c", "echo mine > /data/file"]).ok();
-    assert_eq!(host.berth(["run", "--rm", "--volumes-from", "first", "app", "cat", "/data/file", "/data/seed"]).ok().out(), "mine\nfrom the image");
+    assert_eq!(
+        host.berth(["run", "--rm", "--volumes-from", "first", "app", "cat", "/data/file", "/data/seed"]).ok().out(),
+        "mine\nfrom the image"
+    );
     host.berth(["run", "--rm", "--volumes-from", "first:ro", "app", "touch", "/data/x"]).code(1);
     host.berth(["run", "--rm", "--volumes-from", "nobody", "app", "true"]).code(125).says("nobody");
     host.berth(["rm", "-v", "first"]).ok();
@@ -77,7 +104,17 @@ fn volumes_of_the_image_and_of_other_containers() {
 #[test]
 fn a_subpath_is_found_by_handle() {
     let host = Host::with_image();
-    host.berth(["run", "--rm", "-v", "data:/d", IMAGE, "sh", "-c", "mkdir -p /d/a/b; echo deep > /d/a/b/f; ln -s /etc /d/out"]).ok();
+    host.berth([
+        "run",
+        "--rm",
+        "-v",
+        "data:/d",
+        IMAGE,
+        "sh",
+        "-c",
+        "mkdir -p /d/a/b; echo deep > /d/a/b/f; ln -s /etc /d/out",
+    ])
+    .ok();
     let mount = "type=volume,source=data,target=/x,volume-subpath=a/b";
     assert_eq!(host.berth(["run", "--rm", "--mount", mount, IMAGE, "cat", "/x/f"]).ok().out(), "deep");
     for bad in ["../..", "/etc", "out", "missing"] {

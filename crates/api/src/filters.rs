@@ -59,8 +59,10 @@ impl Filters {
     /// As a query carries it.
     #[must_use]
     pub fn encode(&self) -> String {
-        let shape: BTreeMap<&str, BTreeMap<&str, bool>> =
-            self.iter().map(|(key, values)| (key, values.iter().map(|value| (value.as_str(), true)).collect())).collect();
+        let shape: BTreeMap<&str, BTreeMap<&str, bool>> = self
+            .iter()
+            .map(|(key, values)| (key, values.iter().map(|value| (value.as_str(), true)).collect()))
+            .collect();
         // Maps of text cannot fail to be JSON.
         serde_json::to_string(&shape).unwrap_or_default()
     }

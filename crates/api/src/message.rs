@@ -101,7 +101,13 @@ impl Request {
     /// A request without query, fields and body.
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Query::default(), headers: Headers::default(), body: RequestBody::Empty }
+        Self {
+            method,
+            path: path.into(),
+            query: Query::default(),
+            headers: Headers::default(),
+            body: RequestBody::Empty,
+        }
     }
 
     /// The same with a body of JSON.
@@ -124,7 +130,8 @@ impl Request {
         if bytes.trim_ascii().is_empty() {
             return Ok(T::default());
         }
-        serde_json::from_slice(&bytes).map_err(|error| Error::invalid(format!("the request's body is not understood: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::invalid(format!("the request's body is not understood: {error}")))
     }
 
     fn bytes(&mut self) -> Result<Vec<u8>> {
@@ -173,7 +180,8 @@ impl Response {
     /// # Errors
     /// When `body` cannot be JSON, which none of the wire types is capable of.
     pub fn json<T: Serialize>(status: u16, body: &T) -> Result<Self> {
-        let mut bytes = serde_json::to_vec(body).map_err(|error| Error::internal(format!("encode a response: {error}")))?;
+        let mut bytes =
+            serde_json::to_vec(body).map_err(|error| Error::internal(format!("encode a response: {error}")))?;
         bytes.push(b'\n');
         Ok(Self::new(status, "application/json", ResponseBody::Bytes(bytes)))
     }
@@ -205,7 +213,9 @@ impl Response {
                 }
                 Ok(bytes)
             }
-            ResponseBody::Upgraded(_) => Err(Error::corrupt("the engine answered with a stream where none was asked for")),
+            ResponseBody::Upgraded(_) => {
+                Err(Error::corrupt("the engine answered with a stream where none was asked for"))
+            }
         }
     }
 
@@ -218,7 +228,9 @@ impl Response {
             ResponseBody::Empty => Ok(Box::new(std::io::empty())),
             ResponseBody::Bytes(bytes) => Ok(Box::new(std::io::Cursor::new(bytes))),
             ResponseBody::Reader(reader) => Ok(reader),
-            ResponseBody::Upgraded(_) => Err(Error::corrupt("the engine answered with a stream where none was asked for")),
+            ResponseBody::Upgraded(_) => {
+                Err(Error::corrupt("the engine answered with a stream where none was asked for"))
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ impl Query {
     /// What stands behind the question mark.
     #[must_use]
     pub fn encode(&self) -> String {
-        let encoded = |(name, value): &(String, String)| format!("{}={}", percent::encode_query(name), percent::encode_query(value));
+        let encoded = |(name, value): &(String, String)| {
+            format!("{}={}", percent::encode_query(name), percent::encode_query(value))
+        };
         self.0.iter().map(encoded).collect::<Vec<_>>().join("&")
     }
 
@@ -86,7 +88,9 @@ impl Query {
     /// # Errors
     /// `Invalid` for anything else.
     pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
-        self.get(name).map(|text| text.parse().map_err(|_| Error::invalid(format!("invalid {name}: {text:?} is no number")))).transpose()
+        self.get(name)
+            .map(|text| text.parse().map_err(|_| Error::invalid(format!("invalid {name}: {text:?} is no number"))))
+            .transpose()
     }
 
     /// The filters.
@@ -125,7 +129,9 @@ mod tests {
 
     #[test]
     fn flags_are_dockers() {
-        for (text, expected) in [("True", true), ("yes", true), ("2", true), ("NONE", false), (" false ", false), ("no", false)] {
+        for (text, expected) in
+            [("True", true), ("yes", true), ("2", true), ("NONE", false), (" false ", false), ("no", false)]
+        {
             let query = Query(vec![("x".to_owned(), text.to_owned())]);
             assert_eq!(query.flag("x"), expected, "{text}");
         }

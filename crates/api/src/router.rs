@@ -129,7 +129,8 @@ pub(crate) fn failure(error: &Error) -> Response {
         return Response::empty(error.http_status());
     }
     let message = ErrorMessage { message: error.to_string() };
-    let mut response = Response::json(error.http_status(), &message).unwrap_or_else(|_| Response::empty(error.http_status()));
+    let mut response =
+        Response::json(error.http_status(), &message).unwrap_or_else(|_| Response::empty(error.http_status()));
     response.headers.add(KIND_HEADER, name_of_kind(error.kind()));
     response
 }
@@ -183,7 +184,8 @@ pub(crate) fn versions() -> (String, String) {
 /// Whether the answer to this request takes over the connection, as Docker's old clients expect it without asking (API before 1.20 had no `Upgrade`).
 pub(crate) fn hijacks(method: Method, path: &str) -> bool {
     let Ok((_, path)) = split_version(path) else { return false };
-    method == Post && ["/containers/{name}/attach", "/exec/{id}/start"].iter().any(|pattern| capture(pattern, path).is_some())
+    method == Post
+        && ["/containers/{name}/attach", "/exec/{id}/start"].iter().any(|pattern| capture(pattern, path).is_some())
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ impl Version {
     /// `Invalid`, in Docker's words, for a version that is not served.
     pub fn parse(text: &str) -> Result<Self> {
         let Some(minor) = text.strip_prefix("1.").and_then(|minor| minor.parse().ok()) else {
-            return Err(Error::invalid(format!("invalid API version {text}: use 1.{} to {NEWEST_VERSION}", MINIMUM_VERSION.minor)));
+            return Err(Error::invalid(format!(
+                "invalid API version {text}: use 1.{} to {NEWEST_VERSION}",
+                MINIMUM_VERSION.minor
+            )));
         };
         let version = Self { minor };
         if version > NEWEST_VERSION {
@@ -51,7 +54,9 @@ impl Version {
         };
         let theirs = Self { minor };
         if theirs < MINIMUM_VERSION {
-            return Err(Error::unsupported(format!("it speaks API version {theirs}, and this berth {MINIMUM_VERSION} and newer")));
+            return Err(Error::unsupported(format!(
+                "it speaks API version {theirs}, and this berth {MINIMUM_VERSION} and newer"
+            )));
         }
         Ok(theirs.min(NEWEST_VERSION))
     }
@@ -118,8 +123,19 @@ mod tests {
 
     #[test]
     fn the_older_of_two_is_spoken() {
-        for (theirs, expected) in [("1.41", Some("1.41")), ("1.51", Some("1.51")), ("1.60", Some("1.51")), ("1.12", None), ("2.0", None), ("", None)] {
-            assert_eq!(Version::common(theirs).ok().map(|version| version.to_string()).as_deref(), expected, "{theirs}");
+        for (theirs, expected) in [
+            ("1.41", Some("1.41")),
+            ("1.51", Some("1.51")),
+            ("1.60", Some("1.51")),
+            ("1.12", None),
+            ("2.0", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Version::common(theirs).ok().map(|version| version.to_string()).as_deref(),
+                expected,
+                "{theirs}"
+            );
         }
     }
 

@@ -270,7 +270,8 @@ impl Configuration {
                 check_nested(&format!("registries.{host}"), key, REGISTRY_KEYS)?;
             }
         }
-        for key in object.get("proxies").and_then(|value| value.as_object()).into_iter().flat_map(|value| value.keys()) {
+        for key in object.get("proxies").and_then(|value| value.as_object()).into_iter().flat_map(|value| value.keys())
+        {
             check_nested("proxies", key, PROXY_KEYS)?;
         }
         // One by one first: serde does not say which key has the value that it refuses.
@@ -290,9 +291,7 @@ impl Configuration {
         }
         match &self.default_ipc_mode {
             None | Some(IpcMode::Private | IpcMode::Shareable | IpcMode::Default) => Ok(self),
-            Some(other) => {
-                Err(Error::invalid(format!("default-ipc-mode: {other} is not one of private, shareable")))
-            }
+            Some(other) => Err(Error::invalid(format!("default-ipc-mode: {other} is not one of private, shareable"))),
         }
     }
 }

@@ -33,8 +33,7 @@ pub struct EventRequest {
 }
 
 /// The keys that events can be filtered by.
-const FILTERS: &[&str] =
-    &["container", "daemon", "event", "image", "label", "network", "scope", "type", "volume"];
+const FILTERS: &[&str] = &["container", "daemon", "event", "image", "label", "network", "scope", "type", "volume"];
 
 /// An open journal.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::Options;
 use crate::containers::pending::Pending;
 use crate::layout::{self, Layout};
-use crate::Options;
 
 /// An open state root.
 #[derive(Debug)]

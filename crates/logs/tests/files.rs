@@ -1,4 +1,5 @@
 //! Writing and reading real files: rotation, compression, tails, following, damage.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect by panicking")]
 
 use base::time::Timestamp;
 use logs::{Entry, Options, ReadRequest, Reader, Stream, Writer};

@@ -58,7 +58,8 @@ impl Client {
     /// As [`Client::send`], and `Corrupt` for an answer that is none.
     pub fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
         let bytes = self.send(request)?.into_bytes()?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::corrupt(format!("the engine's answer is not understood: {error}")))
     }
 
     /// The bytes that the engine answers to a GET of `path`: JSON as the engine wrote it.

@@ -2,12 +2,14 @@
 
 use base::{Error, Result};
 use engine::containers::{
-    AttachedStreams, CreateRequest, DeviceMapping, LogSettings, MountKind, MountRequest, NetworkMode, PortBinding, ReadOnlyReach,
-    ResourceLimits, RestartPolicy, Settings, Ulimit,
+    AttachedStreams, CreateRequest, DeviceMapping, LogSettings, MountKind, MountRequest, NetworkMode, PortBinding,
+    ReadOnlyReach, ResourceLimits, RestartPolicy, Settings, Ulimit,
 };
 
 use super::unsigned;
-use crate::types::{ContainerConfig, CreateContainer, EndpointSettings, HealthConfig, HostConfig, Mount, NetworkingConfig, Set};
+use crate::types::{
+    ContainerConfig, CreateContainer, EndpointSettings, HealthConfig, HostConfig, Mount, NetworkingConfig, Set,
+};
 
 /// The engine's request.
 ///
@@ -18,11 +20,7 @@ pub(crate) fn request(body: CreateContainer, name: Option<&str>, platform: Optio
     refuse_host(&body.host_config)?;
     refuse_networks(&body.networking_config, &body.host_config.network_mode)?;
     let settings = settings(body.config, body.host_config)?;
-    Ok(CreateRequest {
-        name: name.map(str::to_owned),
-        platform: platform.map(str::parse).transpose()?,
-        settings,
-    })
+    Ok(CreateRequest { name: name.map(str::to_owned), platform: platform.map(str::parse).transpose()?, settings })
 }
 
 /// Height and width of a terminal; what is out of range is not known.
@@ -99,7 +97,11 @@ fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
         terminal: config.tty,
         open_stdin: config.open_stdin,
         stdin_once: config.stdin_once,
-        attached: AttachedStreams { stdin: config.attach_stdin, stdout: config.attach_stdout, stderr: config.attach_stderr },
+        attached: AttachedStreams {
+            stdin: config.attach_stdin,
+            stdout: config.attach_stdout,
+            stderr: config.attach_stderr,
+        },
         stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         stop_timeout_seconds: config.stop_timeout,
         exposed_ports: keys(config.exposed_ports),
@@ -136,7 +138,11 @@ fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
         devices: host.devices.into_iter().map(device).collect(),
         device_rules: host.device_cgroup_rules,
         resources,
-        ulimits: host.ulimits.into_iter().map(|limit| Ulimit { name: limit.name, soft: limit.soft, hard: limit.hard }).collect(),
+        ulimits: host
+            .ulimits
+            .into_iter()
+            .map(|limit| Ulimit { name: limit.name, soft: limit.soft, hard: limit.hard })
+            .collect(),
         shm_size: match unsigned("ShmSize", host.shm_size)? {
             0 => None,
             bytes => Some(bytes),
@@ -157,7 +163,11 @@ fn resources(host: &HostConfig) -> Result<ResourceLimits> {
         memory_swap: host.memory_swap,
         memory_reservation: unsigned("MemoryReservation", host.memory_reservation)?,
         // -1 is what old clients send for not set.
-        memory_swappiness: host.memory_swappiness.filter(|value| *value != -1).map(|value| unsigned("MemorySwappiness", value)).transpose()?,
+        memory_swappiness: host
+            .memory_swappiness
+            .filter(|value| *value != -1)
+            .map(|value| unsigned("MemorySwappiness", value))
+            .transpose()?,
         oom_kill_disable: host.oom_kill_disable.unwrap_or(false),
         nano_cpus: unsigned("NanoCpus", host.nano_cpus)?,
         cpu_shares: unsigned("CpuShares", host.cpu_shares)?,
@@ -244,7 +254,9 @@ fn tmpfs(mount: Mount) -> Result<MountKind> {
         return Err(Error::invalid("invalid mount config for type \"tmpfs\": field Source must not be specified"));
     }
     let options = mount.tmpfs_options.unwrap_or_default();
-    let mode = options.mode.map(|mode| u32::try_from(mode).map_err(|_| Error::invalid(format!("invalid mode {mode} of a tmpfs"))));
+    let mode = options
+        .mode
+        .map(|mode| u32::try_from(mode).map_err(|_| Error::invalid(format!("invalid mode {mode} of a tmpfs"))));
     Ok(MountKind::Tmpfs {
         // Zero is what clients send for no bound.
         size_bytes: options.size_bytes.filter(|size| *size != 0).map(|size| unsigned("SizeBytes", size)).transpose()?,
@@ -295,7 +307,11 @@ mod tests {
             (json!({"Healthcheck": {"Test": ["CMD", "true"]}}), 501, "Healthcheck"),
             (json!({"NetworkingConfig": {"EndpointsConfig": {"front": {}}}}), 501, "EndpointsConfig.front"),
             (json!({"HostConfig": {"Mounts": [{"Type": "image", "Target": "/i"}]}}), 501, "type image"),
-            (json!({"HostConfig": {"Mounts": [{"Type": "bind", "Target": "/i", "VolumeOptions": {}}]}}), 400, "VolumeOptions"),
+            (
+                json!({"HostConfig": {"Mounts": [{"Type": "bind", "Target": "/i", "VolumeOptions": {}}]}}),
+                400,
+                "VolumeOptions",
+            ),
             (json!({"HostConfig": {"Memory": -5}}), 400, "Memory"),
             (json!({"HostConfig": {"RestartPolicy": {"Name": "sometimes"}}}), 400, "sometimes"),
             (json!({"HostConfig": {"PidMode": "x"}}), 400, "pid"),

@@ -9,9 +9,9 @@ use engine::containers::{
 use super::list::mount;
 use super::signed;
 use crate::types::{
-    BindOptions, ContainerConfig, ContainerInspect, ContainerState, DeviceMapping, DriverConfig, Empty, EndpointSettings, ExecInspect,
-    ExecProcess, GraphDriver, HostConfig, LogConfig, ManifestDescriptor, Mount, NetworkSettings, PortBinding, RestartPolicy, Set,
-    TmpfsOptions, Ulimit, VolumeOptions,
+    BindOptions, ContainerConfig, ContainerInspect, ContainerState, DeviceMapping, DriverConfig, Empty,
+    EndpointSettings, ExecInspect, ExecProcess, GraphDriver, HostConfig, LogConfig, ManifestDescriptor, Mount,
+    NetworkSettings, PortBinding, RestartPolicy, Set, TmpfsOptions, Ulimit, VolumeOptions,
 };
 
 pub(crate) fn container(details: Details) -> ContainerInspect {
@@ -36,7 +36,10 @@ pub(crate) fn container(details: Details) -> ContainerInspect {
         restart_count: details.restart_count,
         driver: details.storage_driver.to_owned(),
         platform: details.platform.split('/').next().unwrap_or_default().to_owned(),
-        image_manifest_descriptor: Some(ManifestDescriptor { digest: details.manifest.to_string(), ..ManifestDescriptor::default() }),
+        image_manifest_descriptor: Some(ManifestDescriptor {
+            digest: details.manifest.to_string(),
+            ..ManifestDescriptor::default()
+        }),
         process_label: details.selinux_labels.0,
         mount_label: details.selinux_labels.1,
         app_armor_profile: details.apparmor_profile,

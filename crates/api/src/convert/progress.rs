@@ -12,7 +12,8 @@ pub(crate) fn lines(update: &Update) -> Result<Vec<u8>> {
     let mut lines = line(&message(update))?;
     if let Stage::PushedManifest { tag, digest, size } = &update.stage {
         let aux = json!({"Tag": tag, "Digest": digest, "Size": size});
-        let more = JsonMessage { aux: Some(aux), progress_detail: Some(ProgressDetail::default()), ..JsonMessage::default() };
+        let more =
+            JsonMessage { aux: Some(aux), progress_detail: Some(ProgressDetail::default()), ..JsonMessage::default() };
         lines.extend(line(&more)?);
     }
     Ok(lines)

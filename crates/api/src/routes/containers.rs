@@ -62,7 +62,10 @@ pub(crate) fn restart(engine: &Engine, caller: &Caller, call: Call) -> Result<Re
 }
 
 fn stop_request(call: &Call) -> Result<StopRequest> {
-    Ok(StopRequest { signal: call.query().get("signal").map(str::to_owned), timeout_seconds: call.query().number("t")? })
+    Ok(StopRequest {
+        signal: call.query().get("signal").map(str::to_owned),
+        timeout_seconds: call.query().number("t")?,
+    })
 }
 
 pub(crate) fn kill(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {

@@ -77,7 +77,9 @@ fn import(engine: &Engine, caller: &Caller, mut call: Call) -> Result<Response> 
         platform: platform(query)?,
     };
     let mut archive: Box<dyn Read + Send> = match std::mem::take(&mut call.request.body) {
-        RequestBody::Empty => return Err(Error::invalid("import: the archive is missing: send it as the request's body")),
+        RequestBody::Empty => {
+            return Err(Error::invalid("import: the archive is missing: send it as the request's body"));
+        }
         RequestBody::Bytes(bytes) => Box::new(Cursor::new(bytes)),
         RequestBody::Reader(reader) => reader,
     };

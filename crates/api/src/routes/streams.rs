@@ -80,7 +80,11 @@ pub(crate) fn logs(engine: &Engine, caller: &Caller, call: Call) -> Result<Respo
         })
     });
     let reader: Box<dyn Read + Send> = Box::new(lines);
-    Ok(Response::new(200, stream_type(if terminal { Framing::Raw } else { Framing::Frames }, call.version), ResponseBody::Reader(reader)))
+    Ok(Response::new(
+        200,
+        stream_type(if terminal { Framing::Raw } else { Framing::Frames }, call.version),
+        ResponseBody::Reader(reader),
+    ))
 }
 
 pub(crate) fn wait(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {

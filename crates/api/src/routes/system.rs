@@ -13,7 +13,9 @@ use crate::router::{Call, without_body};
 
 pub(crate) fn ping(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
     let mut response = Response::new(200, "text/plain; charset=utf-8", ResponseBody::Bytes(b"OK".to_vec()));
-    for (name, value) in [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache"), ("Swarm", "inactive")] {
+    for (name, value) in
+        [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache"), ("Swarm", "inactive")]
+    {
         response.headers.add(name, value);
     }
     Ok(if call.request.method == Method::Head { without_body(response) } else { response })

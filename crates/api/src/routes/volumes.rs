@@ -17,7 +17,8 @@ pub(crate) fn list(engine: &Engine, caller: &Caller, call: Call) -> Result<Respo
 
 pub(crate) fn create(engine: &Engine, caller: &Caller, mut call: Call) -> Result<Response> {
     let body: VolumeCreate = call.request.json()?;
-    let request = VolumeRequest { name: body.name, driver: body.driver, options: body.driver_opts, labels: body.labels };
+    let request =
+        VolumeRequest { name: body.name, driver: body.driver, options: body.driver_opts, labels: body.labels };
     Response::json(201, &convert::volume::volume(engine.create_volume(caller, request)?))
 }
 

@@ -13,23 +13,23 @@ mod system;
 mod volume;
 
 pub use container::{
-    ContainerConfig, ContainerPrune, ContainerSummary, CreateContainer, CreateResponse, HealthConfig, NetworkingConfig, PortSummary,
-    SummaryHostConfig, SummaryNetworks, UpdateResponse, WaitError, WaitResponse,
+    ContainerConfig, ContainerPrune, ContainerSummary, CreateContainer, CreateResponse, HealthConfig, NetworkingConfig,
+    PortSummary, SummaryHostConfig, SummaryNetworks, UpdateResponse, WaitError, WaitResponse,
 };
 pub use exec::{ExecConfig, ExecCreated, ExecInspect, ExecProcess, ExecStart};
 pub use host_config::{
-    BindOptions, DeviceMapping, DriverConfig, HostConfig, ImageOptions, LogConfig, Mount, PortBinding, RestartPolicy, TmpfsOptions, Ulimit,
-    VolumeOptions,
+    BindOptions, DeviceMapping, DriverConfig, HostConfig, ImageOptions, LogConfig, Mount, PortBinding, RestartPolicy,
+    TmpfsOptions, Ulimit, VolumeOptions,
 };
 pub use image::{
-    Auth, ErrorDetail, GraphDriver, ImageConfig, ImageDelete, ImageHistory, ImageInspect, ImageMetadata, ImagePrune, ImageSummary,
-    JsonMessage, ManifestDescriptor, ProgressDetail, RootFileSystem,
+    Auth, ErrorDetail, GraphDriver, ImageConfig, ImageDelete, ImageHistory, ImageInspect, ImageMetadata, ImagePrune,
+    ImageSummary, JsonMessage, ManifestDescriptor, ProgressDetail, RootFileSystem,
 };
 pub use inspect::{ContainerInspect, ContainerState, MountPoint, NetworkSettings};
 pub use network::{EndpointSettings, IpamEndpoint};
 pub use system::{
-    Actor, Commit, Component, DiskUsage, ErrorMessage, Event, IndexConfig, Info, Platform, Plugins, RegistryConfig, Runtime, Swarm,
-    Version,
+    Actor, Commit, Component, DiskUsage, ErrorMessage, Event, IndexConfig, Info, Platform, Plugins, RegistryConfig,
+    Runtime, Swarm, Version,
 };
 pub use volume::{Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage};
 
@@ -66,7 +66,9 @@ macro_rules! wire {
 }
 pub(crate) use wire;
 
-pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -94,27 +96,68 @@ mod tests {
 
     #[test]
     fn null_and_unknown_members_are_read_as_go_reads_them() {
-        let body: CreateContainer =
-            serde_json::from_str(r#"{"Image":"a","Env":null,"HostConfig":{"Binds":null,"Memory":null,"New":1},"Other":[1]}"#).unwrap();
+        let body: CreateContainer = serde_json::from_str(
+            r#"{"Image":"a","Env":null,"HostConfig":{"Binds":null,"Memory":null,"New":1},"Other":[1]}"#,
+        )
+        .unwrap();
         assert_eq!(body.config.image, "a");
-        assert_eq!(body, CreateContainer { config: ContainerConfig { image: "a".to_owned(), ..Default::default() }, ..Default::default() });
+        assert_eq!(
+            body,
+            CreateContainer {
+                config: ContainerConfig { image: "a".to_owned(), ..Default::default() },
+                ..Default::default()
+            }
+        );
     }
 
     #[test]
     fn members_are_named_as_in_the_specification() {
         let value = serde_json::to_value(HostConfig::default()).unwrap();
         for name in [
-            "ContainerIDFile", "UTSMode", "BlkioDeviceReadIOps", "IOMaximumIOps", "IOMaximumBandwidth", "CpusetCpus", "NanoCpus", "CgroupnsMode",
-            "ReadonlyRootfs", "MaskedPaths", "DeviceCgroupRules", "PidsLimit", "UsernsMode", "OomScoreAdj", "ShmSize",
+            "ContainerIDFile",
+            "UTSMode",
+            "BlkioDeviceReadIOps",
+            "IOMaximumIOps",
+            "IOMaximumBandwidth",
+            "CpusetCpus",
+            "NanoCpus",
+            "CgroupnsMode",
+            "ReadonlyRootfs",
+            "MaskedPaths",
+            "DeviceCgroupRules",
+            "PidsLimit",
+            "UsernsMode",
+            "OomScoreAdj",
+            "ShmSize",
         ] {
             assert!(value.get(name).is_some(), "{name}");
         }
         let value = serde_json::to_value(EndpointSettings::default()).unwrap();
-        for name in ["IPAMConfig", "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "DNSNames", "GwPriority", "EndpointID"] {
+        for name in [
+            "IPAMConfig",
+            "IPAddress",
+            "IPPrefixLen",
+            "IPv6Gateway",
+            "GlobalIPv6Address",
+            "DNSNames",
+            "GwPriority",
+            "EndpointID",
+        ] {
             assert!(value.get(name).is_some(), "{name}");
         }
         let value = serde_json::to_value(Info::default()).unwrap();
-        for name in ["ID", "NCPU", "NFd", "CPUShares", "CPUSet", "OSType", "IPv4Forwarding", "CDISpecDirs", "HttpProxy", "MemTotal"] {
+        for name in [
+            "ID",
+            "NCPU",
+            "NFd",
+            "CPUShares",
+            "CPUSet",
+            "OSType",
+            "IPv4Forwarding",
+            "CDISpecDirs",
+            "HttpProxy",
+            "MemTotal",
+        ] {
             assert!(value.get(name).is_some(), "{name}");
         }
     }

@@ -26,13 +26,6 @@ pub(crate) struct Streams {
     pub(crate) stderr: bool,
 }
 
-impl Streams {
-    /// Whether there is any.
-    pub(crate) fn any(self) -> bool {
-        self.stdin || self.stdout || self.stderr
-    }
-}
-
 /// The body that creates what `matches` asks for; `detached` is `run -d`.
 ///
 /// # Errors

@@ -62,7 +62,7 @@ impl Signals {
                 (1..32).chain(FIRST_REAL_TIME..=LAST_REAL_TIME).filter(|number| !OWN.contains(number)).collect()
             }
         };
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers);
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, numbers);
         Ok(Self { delivery: delivery.context("catch signals")?, wanted })
     }
 

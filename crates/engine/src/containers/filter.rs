@@ -108,12 +108,27 @@ pub(crate) fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp> {
         _ => format!("{text}Z"),
     }
     .parse::<Timestamp>()
-    .map_err(|_| Error::invalid(format!("{text:?} is no time: use RFC 3339, seconds since 1970 or a duration like 10m")))
+    .map_err(|_| {
+        Error::invalid(format!("{text:?} is no time: use RFC 3339, seconds since 1970 or a duration like 10m"))
+    })
 }
 
 /// The keys of a list.
 const KEYS: &[&str] = &[
-    "ancestor", "before", "expose", "exited", "health", "id", "is-task", "isolation", "label", "name", "network", "publish", "since", "status",
+    "ancestor",
+    "before",
+    "expose",
+    "exited",
+    "health",
+    "id",
+    "is-task",
+    "isolation",
+    "label",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
     "volume",
 ];
 
@@ -182,17 +197,22 @@ impl<'a> Matcher<'a> {
             values.is_empty() || values.iter().any(|value| test(value))
         };
         let exited = container.status == Status::Exited && !container.finished.is_zero();
-        let named = |pattern: &Regex| pattern.is_match(&container.name) || pattern.is_match(&format!("/{}", container.name));
+        let named =
+            |pattern: &Regex| pattern.is_match(&container.name) || pattern.is_match(&format!("/{}", container.name));
         (!self.running_only || container.status.is_alive())
             && (self.statuses.is_empty() || self.statuses.contains(&container.status))
             && (self.exit_codes.is_empty() || exited && self.exit_codes.contains(&container.exit_code))
             && (self.names.is_empty() || self.names.iter().any(named))
-            && (filter.get("ancestor").is_empty() || self.ancestors.iter().any(|id| id.to_string() == container.image_id))
+            && (filter.get("ancestor").is_empty()
+                || self.ancestors.iter().any(|id| id.to_string() == container.image_id))
             && self.before.is_none_or(|time| container.created < time)
             && self.since.is_none_or(|time| container.created > time)
             && filter.labels_pass(&container.labels)
             && given("volume", &|value| {
-                container.mounts.iter().any(|mount| mount.name == value || mount.destination == value || mount.source == value)
+                container
+                    .mounts
+                    .iter()
+                    .any(|mount| mount.name == value || mount.destination == value || mount.source == value)
             })
             && given("network", &|value| container.network_mode == value)
             && given("expose", &|value| exposes(&container.exposed_ports, value))
@@ -204,7 +224,10 @@ impl<'a> Matcher<'a> {
 
 fn patterns(values: &[String]) -> Result<Vec<Regex>> {
     let pattern = |value: &String| Regex::new(value).or_else(|_| Regex::new(&regex_lite::escape(value)));
-    values.iter().map(|value| pattern(value).map_err(|error| Error::invalid(format!("invalid filter {value:?}: {error}")))).collect()
+    values
+        .iter()
+        .map(|value| pattern(value).map_err(|error| Error::invalid(format!("invalid filter {value:?}: {error}"))))
+        .collect()
 }
 
 /// Whether one of `ports` (`80/tcp`) is within `wanted` (`80`, `80-90`, `80/udp`).

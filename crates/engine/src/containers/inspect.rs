@@ -205,7 +205,10 @@ impl Engine {
 // What was not asked for shows as what it became.
 fn with_hostname(record: &Record) -> Settings {
     let mut settings = record.settings.clone();
-    if settings.hostname.is_empty() && settings.uts == UtsMode::Private && !matches!(settings.network, NetworkMode::Container(_)) {
+    if settings.hostname.is_empty()
+        && settings.uts == UtsMode::Private
+        && !matches!(settings.network, NetworkMode::Container(_))
+    {
         settings.hostname = record.hostname().to_owned();
     }
     settings

@@ -137,8 +137,8 @@ impl RestartPolicy {
     /// # Errors
     /// `Invalid` for an unknown name, or a bound on a policy that takes none.
     pub fn from_parts(name: &str, maximum_retries: i64) -> Result<Self> {
-        let bound = u32::try_from(maximum_retries)
-            .map_err(|_| Error::invalid("maximum retry count cannot be negative"))?;
+        let bound =
+            u32::try_from(maximum_retries).map_err(|_| Error::invalid("maximum retry count cannot be negative"))?;
         let policy = match name {
             "" | "no" => Self::No,
             "on-failure" => return Ok(Self::OnFailure { maximum_retries: bound }),

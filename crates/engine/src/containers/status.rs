@@ -44,7 +44,9 @@ impl Status {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         use Status::{Created, Dead, Exited, Paused, Removing, Restarting, Running};
-        [Created, Running, Paused, Restarting, Removing, Exited, Dead].into_iter().find(|status| status.as_str() == text)
+        [Created, Running, Paused, Restarting, Removing, Exited, Dead]
+            .into_iter()
+            .find(|status| status.as_str() == text)
     }
 
     /// Whether it has a process, frozen or not, or will have one again without anybody asking.

@@ -130,8 +130,8 @@ fn parse(names: &[String]) -> Result<(bool, u64)> {
             continue;
         }
         let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-        let number =
-            number(&full).ok_or_else(|| Error::invalid(format!("invalid capability {name:?}: there is none of this name")))?;
+        let number = number(&full)
+            .ok_or_else(|| Error::invalid(format!("invalid capability {name:?}: there is none of this name")))?;
         bits |= 1 << number;
     }
     Ok((all, bits))

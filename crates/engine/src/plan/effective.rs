@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn an_entry_point_of_one_empty_word_clears_the_images() {
-        let requested = Settings { entrypoint: Some(vec![String::new()]), command: optional(Some("ls")), ..Settings::default() };
+        let requested =
+            Settings { entrypoint: Some(vec![String::new()]), command: optional(Some("ls")), ..Settings::default() };
         let image = Execution { entrypoint: optional(Some("/entry")), ..Execution::default() };
         assert_eq!(command_line(&merge(&requested, &image).unwrap()), ["ls"]);
     }
@@ -198,11 +199,8 @@ mod tests {
 
     #[test]
     fn environment_is_replaced_appended_removed() {
-        let settings = Settings {
-            environment: words("PATH=/bin A=1 HOSTNAME B="),
-            terminal: true,
-            ..Settings::default()
-        };
+        let settings =
+            Settings { environment: words("PATH=/bin A=1 HOSTNAME B="), terminal: true, ..Settings::default() };
         assert_eq!(environment(&settings, "web"), ["PATH=/bin", "TERM=xterm", "A=1", "B="]);
         let bare = environment(&Settings::default(), "web");
         assert_eq!(bare, [DEFAULT_PATH, "HOSTNAME=web"]);

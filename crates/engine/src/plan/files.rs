@@ -22,9 +22,11 @@ pub fn check(settings: &Settings, host_gateway: Option<&str>) -> Result<()> {
         server.parse::<IpAddr>().map_err(|_| Error::invalid(format!("{server} is not an ip address")))?;
     }
     for domain in &settings.dns_search {
-        let good = domain == "." || domain.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        });
+        let good = domain == "."
+            || domain.split('.').all(|label| {
+                !label.is_empty()
+                    && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            });
         if !good {
             return Err(Error::invalid(format!("{domain} is not a valid domain")));
         }

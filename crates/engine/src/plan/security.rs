@@ -22,8 +22,7 @@ pub const MASKED_PATHS: &[&str] = &[
 ];
 
 /// Paths of the kernel that a container cannot write.
-pub const READ_ONLY_PATHS: &[&str] =
-    &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub const READ_ONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// What a container's system calls are filtered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +105,9 @@ fn apply(security: &mut Security, option: &str) -> Result<()> {
             security.filter = Filter::Profile(profile.to_owned());
         }
         ("seccomp", Some(_)) => {
-            return Err(Error::invalid("invalid --security-opt seccomp: use unconfined, builtin, or the content of a profile"));
+            return Err(Error::invalid(
+                "invalid --security-opt seccomp: use unconfined, builtin, or the content of a profile",
+            ));
         }
         ("apparmor", Some("unconfined")) => security.apparmor = "unconfined".to_owned(),
         ("apparmor", Some(profile)) if !profile.is_empty() => security.apparmor = profile.to_owned(),
@@ -167,7 +168,9 @@ mod tests {
         assert!(planned(&["label=disable"], false).unwrap().label_disabled);
         assert_eq!(planned(&["label=type:spc_t"], false).unwrap().labels, [("type".to_owned(), "spc_t".to_owned())]);
         assert_eq!(planned(&["apparmor=mine"], false).unwrap().apparmor, "mine");
-        for wrong in ["seccomp=/etc/passwd", "unknown", "label=x", "no-new-privileges=maybe", "systempaths=x", "apparmor="] {
+        for wrong in
+            ["seccomp=/etc/passwd", "unknown", "label=x", "no-new-privileges=maybe", "systempaths=x", "apparmor="]
+        {
             assert!(planned(&[wrong], false).is_err(), "{wrong}");
         }
     }

@@ -169,7 +169,8 @@ impl Engine {
     }
 
     fn storage_status(&self) -> Vec<(String, String)> {
-        let kind = rustix::fs::fstatfs(self.root.directory()).map_or("unknown", |status| file_system_name(status.f_type as u64));
+        let kind = rustix::fs::fstatfs(self.root.directory())
+            .map_or("unknown", |status| file_system_name(status.f_type as u64));
         vec![
             ("Backing Filesystem".to_owned(), kind.to_owned()),
             ("Supports d_type".to_owned(), "true".to_owned()),

@@ -10,9 +10,9 @@ mod prune;
 mod record;
 mod remove;
 
-pub(crate) use create::check_driver;
 pub use create::VolumeRequest;
+pub(crate) use create::check_driver;
 pub use prune::PrunedVolumes;
-pub use record::VolumeRecord;
 pub(crate) use record::DATA;
+pub use record::VolumeRecord;
 pub use remove::RemoveVolumeRequest;
