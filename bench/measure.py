@@ -130,7 +130,7 @@ class Bench:
     def detached(self):
         def cycle(engine):
             engine.time("run", "-d", "--name", "bench", "--network", "none", IMAGE, "sleep", "1000")
-            engine.time("rm", "-f", "bench")
+            engine.time(*engine.force, "bench")
         self.compare("run -d and rm -f, ms", self.each(cycle), self.options.runs, {"best": 0.05})
 
     def execute(self):
@@ -138,13 +138,13 @@ class Bench:
             engine("run", "-d", "--name", "bench", "--network", "none", IMAGE, "sleep", "10000")
         self.compare("exec, ms", self.each(lambda engine: engine.time("exec", "bench", "true")), self.options.runs, {"best": 0.05})
         for engine in self.engines:
-            engine("rm", "-f", "bench")
+            engine(*engine.force, "bench")
 
     def many(self):
         def burst(engine):
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
                 list(pool.map(lambda number: engine.time("run", "-d", "--name", f"bench{number}", "--network", "none", IMAGE, "sleep", "1000"), range(50)))
-                list(pool.map(lambda number: engine.time("rm", "-f", f"bench{number}"), range(50)))
+                list(pool.map(lambda number: engine.time(*engine.force, f"bench{number}"), range(50)))
         self.compare("50 containers at once, ms", self.each(burst), max(3, self.options.runs // 10), {"docker": 0.2})
 
     def list(self):

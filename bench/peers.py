@@ -38,6 +38,8 @@ class Engine:
 
     # What a pull from a plain registry needs.
     plain_http = []
+    # What removes at once.
+    force = ["rm", "-f"]
 
     def __init__(self, name, prefix, folder):
         self.name, self.prefix, self.folder = name, [str(word) for word in prefix], folder
@@ -61,7 +63,7 @@ class Engine:
     def remove_containers(self):
         ids = self("ps", "-aq").splitlines()
         for start in range(0, len(ids), 50):
-            self("rm", "-f", *ids[start:start + 50])
+            self(*self.force, *ids[start:start + 50])
 
     def stop(self):
         self.remove_containers()
@@ -74,6 +76,8 @@ class Berth(Engine):
 
 class Podman(Engine):
     plain_http = ["--tls-verify=false"]
+    # Otherwise it waits ten seconds for a signal that the container's first process ignores.
+    force = ["rm", "-f", "-t", "0"]
 
     def __init__(self, folder):
         arguments = ["--root", f"{folder}/podman", "--runroot", f"{folder}/podman-run", "--runtime", "runc", "--cgroup-manager", "cgroupfs"]
