@@ -11,6 +11,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -222,6 +223,8 @@ def main():
     options = parser.parse_args()
     if options.serve_crun:
         return Crun.serve(options.serve_crun, sys.stdin, sys.stdout)
+    # A signal ends the engines that were started as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     call(["ip", "link", "set", "lo", "up"])
     folder = tempfile.mkdtemp(prefix="berth-bench-", dir="/var/tmp")
     bench = Bench(options, folder)
