@@ -117,6 +117,21 @@ impl Host {
         Background::start(command.args(arguments))
     }
 
+    /// Starts a command on a terminal of its own, of 20 rows and 60 columns, and leaves it running. What is typed is its standard input; its first line of
+    /// output is the terminal's name.
+    pub fn spawn_on_terminal<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Background {
+        let mut berth = self.command();
+        berth.args(arguments);
+        let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"));
+        let words: Vec<String> = std::iter::once(berth.get_program()).chain(berth.get_args()).map(quoted).collect();
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("stty rows 20 cols 60; tty; exec {}", words.join(" ")), "/dev/null"]);
+        command.env_clear().env("SHELL", "/bin/sh").env("TERM", "dumb");
+        command.envs(berth.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Background(Some(command.spawn().unwrap()))
+    }
+
     /// One member of what `inspect` shows of a container, by a template.
     pub fn inspect(&self, container: &str, template: &str) -> String {
         self.berth(["inspect", "--format", template, container]).ok().out()

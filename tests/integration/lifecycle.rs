@@ -80,6 +80,53 @@ fn a_process_that_ignores_its_signal_is_killed_after_the_timeout() {
 }
 
 #[test]
+fn the_container_says_how_long_a_stop_waits() {
+    let host = Host::with_image();
+    let script = "trap '' TERM; while :; do sleep 0.05; done";
+    host.berth(["run", "-d", "--name", "box", "--stop-timeout", "1", IMAGE, "sh", "-c", script]).ok();
+    let started = std::time::Instant::now();
+    host.berth(["stop", "box"]).ok();
+    let elapsed = started.elapsed().as_secs_f64();
+    assert!((1.0..8.0).contains(&elapsed), "{elapsed}");
+    assert_eq!(host.inspect("box", "{{.Config.StopTimeout}} {{.State.ExitCode}}"), "1 137");
+}
+
+#[test]
+fn several_are_stopped_at_once_and_a_missing_one_hinders_no_other() {
+    let host = Host::with_image();
+    let script = "trap '' TERM; while :; do sleep 0.05; done";
+    for name in ["one", "two", "three"] {
+        host.berth(["run", "-d", "--name", name, IMAGE, "sh", "-c", script]).ok();
+    }
+    let started = std::time::Instant::now();
+    let finished = host.berth(["stop", "-t", "2", "one", "nobody", "two", "three"]).code(1).says("No such container: nobody");
+    assert_eq!(finished.stdout, "one\ntwo\nthree\n");
+    assert!(started.elapsed().as_secs_f64() < 5.5, "{:?}", started.elapsed());
+    let finished = host.berth(["rm", "one", "nobody", "two"]).code(1);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\ntwo\n", "berth: No such container: nobody\n"));
+    assert_eq!(host.berth(["container", "prune", "-f"]).ok().stdout.lines().next(), Some("Deleted Containers:"));
+    assert!(host.containers().is_empty());
+}
+
+#[test]
+fn inspect_finds_whatever_has_the_name() {
+    let host = Host::with_image();
+    host.berth(["create", "--name", "box", IMAGE, "true"]).ok();
+    host.berth(["volume", "create", "data"]).ok();
+    let finished = host.berth(["inspect", "--format", "{{json .Id}}{{json .Name}}", "box"]).ok();
+    assert!(finished.stdout.ends_with("\"/box\"\n"), "{}", finished.stdout);
+    let finished = host.berth(["inspect", "box", "nobody", IMAGE, "data"]).code(1);
+    assert_eq!(finished.stderr, "berth: No such object: nobody\n");
+    let text = finished.stdout.as_str();
+    assert!(text.starts_with("[\n    {\n") && text.contains("\"/box\"") && text.contains("RepoTags") && text.contains("Mountpoint"), "{text}");
+    assert_eq!(host.berth(["inspect", "nobody"]).code(1).stdout, "[]\n");
+    host.berth(["inspect", "--type", "image", "box"]).code(1).says("No such image: box");
+    host.berth(["inspect", "--type", "network", "box"]).code(1).says("not supported: --type network");
+    assert!(host.berth(["inspect", "-s", "box"]).ok().stdout.contains("SizeRootFs"));
+    host.berth(["volume", "rm", "data"]).ok();
+}
+
+#[test]
 fn restart_pause_and_rename() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"])

@@ -54,6 +54,24 @@ fn a_terminal_is_real() {
 }
 
 #[test]
+fn only_the_streams_that_are_asked_for_are_attached() {
+    let host = Host::with_image();
+    let script = "echo out; echo err >&2; cat";
+    for (flags, stdout, stderr) in [
+        (&["-a", "stdout"][..], "out\n", ""),
+        (&["-a", "stderr"], "", "err\n"),
+        (&["-a", "STDOUT", "-a", "stderr"], "out\n", "err\n"),
+        (&["-i", "-a", "stdin", "-a", "stdout"], "out\nin", ""),
+    ] {
+        let arguments = [&["run", "--rm"], flags, &[IMAGE, "sh", "-c", script]].concat();
+        let finished = host.berth_with_input(arguments, b"in").ok();
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), (stdout, stderr), "{flags:?}");
+    }
+    host.berth(["run", "-a", "nothing", IMAGE, "true"]).code(125).says("valid streams are STDIN, STDOUT and STDERR");
+    host.berth(["run", "-d", "-a", "stdout", IMAGE, "true"]).code(125).says("cannot specify both --attach and --detach");
+}
+
+#[test]
 fn attach_gets_what_comes_from_now_on() {
     let host = Host::with_image();
     let script = "while read line && [ $line != end ]; do echo got $line; done; echo closed";
