@@ -18,13 +18,11 @@ enum Way {
     AfterKill { start: &'static str, command: Option<&'static str> },
     /// The command passes it because the record of `c1` is damaged.
     Damaged { command: &'static str },
-    /// It cannot be reached from outside yet, for this reason.
-    Open(&'static str),
     /// A test elsewhere, by the file that names the point.
     Elsewhere(&'static str),
 }
 
-use Way::{AfterKill, Background, Command, Damaged, Elsewhere, Open};
+use Way::{AfterKill, Background, Command, Damaged, Elsewhere};
 
 const SLEEP: &str = "run -d --name c1 busybox sleep 1000";
 const ALWAYS: &str = "run -d --name c1 --restart always busybox sleep 1000";
@@ -147,7 +145,7 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("untag.kept", Elsewhere("tests/integration/images.rs")),
     ("untag.name-removed", Elsewhere("tests/integration/images.rs")),
     ("update.intent-written", UPDATE),
-    ("update.limits-applied", Open("no request changes limits yet")),
+    ("update.limits-applied", Command { before: &[SLEEP], command: "update --memory 64m c1" }),
     ("update.record-written", UPDATE),
     ("volume.filled", Command { before: &[], command: "volume create data" }),
     ("volume.put-aside", Command { before: &["volume create data"], command: "volume rm data" }),
@@ -181,9 +179,6 @@ fn every_point_has_a_scenario() {
         "without a scenario: {missing:?}; no longer in the sources: {stale:?}"
     );
     for (point, way) in SCENARIOS {
-        if let Open(reason) = way {
-            println!("{point} is open: {reason}");
-        }
         if let Elsewhere(module) = way {
             let text = std::fs::read_to_string(root.join(module)).unwrap();
             assert!(text.contains(&format!("\"{point}\"")), "{module} does not kill at {point}");
@@ -204,7 +199,7 @@ fn words(command: &str) -> Vec<&str> {
 /// Walks every point of a verb.
 fn walk(verb: &str) {
     let points = SCENARIOS.iter().filter(|(point, _)| point.split('.').next() == Some(verb));
-    let points: Vec<_> = points.filter(|(_, way)| !matches!(way, Elsewhere(_) | Open(_))).collect();
+    let points: Vec<_> = points.filter(|(_, way)| !matches!(way, Elsewhere(_))).collect();
     assert!(!points.is_empty());
     for (point, way) in points {
         println!("{point}");
@@ -248,7 +243,7 @@ fn die(host: &Host, point: &str, way: Way) {
             std::fs::write(record, "").unwrap();
             host.berth_crashing_once(point, words(command)).code(-9);
         }
-        Open(_) | Elsewhere(_) => unreachable!(),
+        Elsewhere(_) => unreachable!(),
     }
 }
 
@@ -421,6 +416,6 @@ fn every_verb_is_walked() {
     let text = include_str!("crash.rs");
     for (point, way) in SCENARIOS {
         let verb = point.split('.').next().unwrap();
-        assert!(matches!(way, Elsewhere(_) | Open(_)) || text.contains(&format!("walk(\"{verb}\")")), "{verb}");
+        assert!(matches!(way, Elsewhere(_)) || text.contains(&format!("walk(\"{verb}\")")), "{verb}");
     }
 }

@@ -28,12 +28,17 @@ fn check(flags: &[&str], expected: &[(&str, &str, &str, &str, &str)]) {
     arguments.extend(flags);
     arguments.extend([IMAGE, "sleep", "1000"]);
     host.berth(arguments).ok();
+    holds(&host, flags, expected);
+}
+
+/// Compares control files of the container with what they should hold, after `flags`.
+fn holds(host: &Host, flags: &[&str], expected: &[(&str, &str, &str, &str, &str)]) {
     for (controller, v1_file, v1_value, v2_file, v2_value) in expected {
         let (file, value) = if is_v2() { (v2_file, v2_value) } else { (v1_file, v1_value) };
         if file.is_empty() {
             continue;
         }
-        let path = directory(&host, controller).join(file);
+        let path = directory(host, controller).join(file);
         let content = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(content.trim(), *value, "{} with {flags:?}", path.display());
     }
@@ -55,6 +60,34 @@ fn memory() {
             ("memory", "memory.soft_limit_in_bytes", "33554432", "memory.low", "33554432"),
         ],
     );
+}
+
+#[test]
+fn limits_change_while_it_runs_and_stay_changed() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", "--memory", "64m", "--pids-limit", "50", IMAGE, "sleep", "1000"]).ok();
+    let update = |flags: &[&str], expected: &[(&str, &str, &str, &str, &str)]| {
+        assert_eq!(host.berth([&["update"], flags, &["c1"]].concat()).ok().out(), "c1");
+        holds(&host, flags, expected);
+    };
+    // More than memory and swap were together, and then less again.
+    update(&["--memory", "256m", "--memory-swap", "512m"], &[
+        ("memory", "memory.limit_in_bytes", "268435456", "memory.max", "268435456"),
+        ("memory", "memory.memsw.limit_in_bytes", "536870912", "memory.swap.max", "268435456"),
+        ("pids", "pids.max", "50", "pids.max", "50"),
+    ]);
+    update(&["-m", "32m", "--memory-swap", "64m", "--cpus", "0.5", "--pids-limit", "60"], &[
+        ("memory", "memory.limit_in_bytes", "33554432", "memory.max", "33554432"),
+        ("memory", "memory.memsw.limit_in_bytes", "67108864", "memory.swap.max", "33554432"),
+        ("cpu", "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000"),
+        ("pids", "pids.max", "60", "pids.max", "60"),
+    ]);
+    host.berth(["update", "--memory", "1k", "c1"]).code(1);
+    host.berth(["restart", "-t", "0", "c1"]).ok();
+    holds(&host, &["restart"], &[("memory", "memory.limit_in_bytes", "33554432", "memory.max", "33554432")]);
+    assert_eq!(host.inspect("c1", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"), "33554432 500000000 60");
+    host.berth(["update", "--restart", "on-failure:3", "c1"]).ok();
+    assert_eq!(host.inspect("c1", "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}"), "on-failure 3");
 }
 
 #[test]

@@ -90,8 +90,15 @@ fn interrupting_keys_reach_the_process() {
 fn the_terminal_is_given_back_as_it_was() {
     let host = Host::with_image();
     let berth = host.command();
-    let words: Vec<String> = std::iter::once(berth.get_program()).chain(berth.get_args()).map(|word| word.to_str().unwrap().to_owned()).collect();
-    let script = format!("stty -a > before; {} run --rm -it {IMAGE} true; {} run --rm -it {IMAGE} nothing; stty -a > after", words.join(" "), words.join(" "));
+    let words: Vec<String> = std::iter::once(berth.get_program())
+        .chain(berth.get_args())
+        .map(|word| word.to_str().unwrap().to_owned())
+        .collect();
+    let script = format!(
+        "stty -a > before; {} run --rm -it {IMAGE} true; {} run --rm -it {IMAGE} nothing; stty -a > after",
+        words.join(" "),
+        words.join(" ")
+    );
     let mut command = Command::new("script");
     command.args(["-qec", &script, "/dev/null"]).current_dir(host.path("")).env("SHELL", "/bin/sh");
     crate::harness::finish(command, b"");

@@ -157,6 +157,31 @@ fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
     })
 }
 
+/// The limits that an update changes.
+///
+/// # Errors
+/// As [`request`]; `Unsupported` for everything else that an update asks for, but the restart policy.
+pub(crate) fn changed_limits(change: &HostConfig) -> Result<ResourceLimits> {
+    let known = HostConfig {
+        memory: change.memory,
+        memory_swap: change.memory_swap,
+        memory_reservation: change.memory_reservation,
+        nano_cpus: change.nano_cpus,
+        cpu_shares: change.cpu_shares,
+        cpu_period: change.cpu_period,
+        cpu_quota: change.cpu_quota,
+        cpuset_cpus: change.cpuset_cpus.clone(),
+        cpuset_mems: change.cpuset_mems.clone(),
+        pids_limit: change.pids_limit,
+        restart_policy: change.restart_policy.clone(),
+        ..HostConfig::default()
+    };
+    match *change == known {
+        true => resources(&known),
+        false => Err(Error::unsupported("update: only limits of memory, processors and tasks and the restart policy can be changed")),
+    }
+}
+
 fn resources(host: &HostConfig) -> Result<ResourceLimits> {
     Ok(ResourceLimits {
         memory: unsigned("Memory", host.memory)?,

@@ -1,7 +1,7 @@
 //! Containers: everything that answers at once.
 
 use base::{Error, Result};
-use engine::containers::{ListRequest, RemoveRequest, RestartPolicy, StopRequest};
+use engine::containers::{ListRequest, RemoveRequest, ResourceLimits, RestartPolicy, StopRequest};
 use engine::{Caller, Engine};
 use serde_json::Value;
 
@@ -105,11 +105,12 @@ pub(crate) fn terminal_size(call: &Call) -> Result<(u16, u16)> {
 
 pub(crate) fn update(engine: &Engine, caller: &Caller, mut call: Call) -> Result<Response> {
     let body: HostConfig = call.request.json()?;
-    let only_policy = HostConfig { restart_policy: body.restart_policy.clone(), ..HostConfig::default() };
-    if body != only_policy {
-        return Err(Error::unsupported("update: only the restart policy can be changed yet"));
-    }
+    let limits = convert::create::changed_limits(&body)?;
     let policy = RestartPolicy::from_parts(&body.restart_policy.name, body.restart_policy.maximum_retry_count)?;
+    // The kernel may refuse limits; then nothing has changed.
+    if limits != ResourceLimits::default() {
+        engine.update_resources(caller, &call.name, &limits)?;
+    }
     if !body.restart_policy.name.is_empty() {
         engine.update_restart_policy(caller, &call.name, policy)?;
     }

@@ -151,20 +151,29 @@ fn host(matches: &Matches, place: &Place<'_>) -> Result<HostConfig> {
     Ok(host)
 }
 
-fn resources(matches: &Matches, host: &mut HostConfig) -> Result<()> {
+/// The limits that `create`, `run` and `update` take.
+///
+/// # Errors
+/// `Invalid` for a number of processors that is none.
+pub(crate) fn limits(matches: &Matches, host: &mut HostConfig) -> Result<()> {
     let text = |name: &str| matches.text(name).unwrap_or_default().to_owned();
     let number = |name: &str| matches.number(name).unwrap_or_default();
     host.memory = number("memory");
     host.memory_swap = number("memory-swap");
     host.memory_reservation = number("memory-reservation");
-    host.nano_cpus = matches.text("cpus").map(limits::nano_cpus).transpose()?.unwrap_or_default();
+    host.nano_cpus = matches.text("cpus").map(super::limits::nano_cpus).transpose()?.unwrap_or_default();
     host.cpu_shares = number("cpu-shares");
     host.cpu_period = number("cpu-period");
     host.cpu_quota = number("cpu-quota");
     host.cpuset_cpus = text("cpuset-cpus");
     host.cpuset_mems = text("cpuset-mems");
     host.pids_limit = matches.number("pids-limit");
-    host.cgroup_parent = text("cgroup-parent");
+    Ok(())
+}
+
+fn resources(matches: &Matches, host: &mut HostConfig) -> Result<()> {
+    limits(matches, host)?;
+    host.cgroup_parent = matches.text("cgroup-parent").unwrap_or_default().to_owned();
     host.devices = matches.list("device").into_iter().map(limits::device).collect::<Result<_>>()?;
     host.device_cgroup_rules =
         matches.list("device-cgroup-rule").into_iter().map(limits::device_rule).collect::<Result<_>>()?;

@@ -37,6 +37,11 @@ impl Matches {
         self.values.iter().filter(|(flag, _)| flag.name == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Whether the line gives no flag at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// The number that a flag of a numeric kind got; sizes are in bytes, durations in nanoseconds.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         // The value has been checked when it was parsed, so a failure here can only be a flag of another kind.

@@ -22,29 +22,31 @@ static FLAGS: &[Flag] = &[
     Flag::integer("blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable")
         .kind(Kind::Unsigned)
         .refused(),
-    Flag::integer("cpu-period", "Limit CPU CFS (Completely Fair Scheduler) period").refused(),
-    Flag::integer("cpu-quota", "Limit CPU CFS (Completely Fair Scheduler) quota").refused(),
+    Flag::integer("cpu-period", "Limit CPU CFS (Completely Fair Scheduler) period"),
+    Flag::integer("cpu-quota", "Limit CPU CFS (Completely Fair Scheduler) quota"),
     Flag::integer("cpu-rt-period", "Limit the CPU real-time period in microseconds").refused(),
     Flag::integer("cpu-rt-runtime", "Limit the CPU real-time runtime in microseconds").refused(),
-    Flag::integer("cpu-shares", "CPU shares (relative weight)").short('c').refused(),
-    Flag::text("cpus", "Number of CPUs").kind(Kind::Decimal).refused(),
-    Flag::text("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)").refused(),
-    Flag::text("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)").refused(),
-    Flag::bytes("memory", "Memory limit").short('m').refused(),
-    Flag::bytes("memory-reservation", "Memory soft limit").refused(),
+    Flag::integer("cpu-shares", "CPU shares (relative weight)").short('c'),
+    Flag::text("cpus", "Number of CPUs").kind(Kind::Decimal),
+    Flag::text("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)"),
+    Flag::text("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)"),
+    Flag::bytes("memory", "Memory limit").short('m'),
+    Flag::bytes("memory-reservation", "Memory soft limit"),
     Flag::bytes("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
-        .kind(Kind::BytesOrUnlimited)
-        .refused(),
-    Flag::integer("pids-limit", "Tune container pids limit (set -1 for unlimited)").refused(),
+        .kind(Kind::BytesOrUnlimited),
+    Flag::integer("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
     Flag::text("restart", "Restart policy to apply when a container exits"),
 ];
 
 fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
-    let Some(policy) = matches.text("restart").filter(|policy| !policy.is_empty()) else {
+    if matches.is_empty() {
         return Err(Failure::usage("you must provide one or more flags when using this command"));
-    };
-    let restart_policy = request::restart_policy(policy)?;
-    let change = HostConfig { restart_policy, ..HostConfig::default() };
+    }
+    let mut change = HostConfig::default();
+    request::limits(matches, &mut change).map_err(Failure::usage)?;
+    if let Some(policy) = matches.text("restart").filter(|policy| !policy.is_empty()) {
+        change.restart_policy = request::restart_policy(policy)?;
+    }
     session.each(&matches.arguments, |client, name| {
         client.update_container(name, &change)?;
         Ok(name.to_owned())
