@@ -189,8 +189,25 @@ impl Host {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         let own = self.directory.display().to_string();
         left.extend(mounts.lines().filter(|line| line.contains(&own)).map(str::to_owned));
+        left.extend(supervisors_below(&self.directory));
         left
     }
+}
+
+/// Supervisors that have something open below `directory`.
+fn supervisors_below(directory: &Path) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let supervisors = processes.filter(|process| {
+        let arguments = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        arguments.split(|byte| *byte == 0).nth(1) == Some(b"supervise")
+    });
+    let holds = |process: &PathBuf| {
+        let descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        descriptors
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .any(|target| target.starts_with(directory))
+    };
+    supervisors.filter(holds).map(|process| format!("supervisor {}", process.display())).collect()
 }
 
 impl Drop for Host {

@@ -99,11 +99,15 @@ fn several_are_stopped_at_once_and_a_missing_one_hinders_no_other() {
         host.berth(["run", "-d", "--name", name, IMAGE, "sh", "-c", script]).ok();
     }
     let started = std::time::Instant::now();
-    let finished = host.berth(["stop", "-t", "2", "one", "nobody", "two", "three"]).code(1).says("No such container: nobody");
+    let finished =
+        host.berth(["stop", "-t", "2", "one", "nobody", "two", "three"]).code(1).says("No such container: nobody");
     assert_eq!(finished.stdout, "one\ntwo\nthree\n");
     assert!(started.elapsed().as_secs_f64() < 5.5, "{:?}", started.elapsed());
     let finished = host.berth(["rm", "one", "nobody", "two"]).code(1);
-    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("one\ntwo\n", "berth: No such container: nobody\n"));
+    assert_eq!(
+        (finished.stdout.as_str(), finished.stderr.as_str()),
+        ("one\ntwo\n", "berth: No such container: nobody\n")
+    );
     assert_eq!(host.berth(["container", "prune", "-f"]).ok().stdout.lines().next(), Some("Deleted Containers:"));
     assert!(host.containers().is_empty());
 }
@@ -118,7 +122,13 @@ fn inspect_finds_whatever_has_the_name() {
     let finished = host.berth(["inspect", "box", "nobody", IMAGE, "data"]).code(1);
     assert_eq!(finished.stderr, "berth: No such object: nobody\n");
     let text = finished.stdout.as_str();
-    assert!(text.starts_with("[\n    {\n") && text.contains("\"/box\"") && text.contains("RepoTags") && text.contains("Mountpoint"), "{text}");
+    assert!(
+        text.starts_with("[\n    {\n")
+            && text.contains("\"/box\"")
+            && text.contains("RepoTags")
+            && text.contains("Mountpoint"),
+        "{text}"
+    );
     assert_eq!(host.berth(["inspect", "nobody"]).code(1).stdout, "[]\n");
     host.berth(["inspect", "--type", "image", "box"]).code(1).says("No such image: box");
     host.berth(["inspect", "--type", "network", "box"]).code(1).says("not supported: --type network");

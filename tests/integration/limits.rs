@@ -71,23 +71,35 @@ fn limits_change_while_it_runs_and_stay_changed() {
         holds(&host, flags, expected);
     };
     // More than memory and swap were together, and then less again.
-    update(&["--memory", "256m", "--memory-swap", "512m"], &[
-        ("memory", "memory.limit_in_bytes", "268435456", "memory.max", "268435456"),
-        ("memory", "memory.memsw.limit_in_bytes", "536870912", "memory.swap.max", "268435456"),
-        ("pids", "pids.max", "50", "pids.max", "50"),
-    ]);
-    update(&["-m", "32m", "--memory-swap", "64m", "--cpus", "0.5", "--pids-limit", "60"], &[
-        ("memory", "memory.limit_in_bytes", "33554432", "memory.max", "33554432"),
-        ("memory", "memory.memsw.limit_in_bytes", "67108864", "memory.swap.max", "33554432"),
-        ("cpu", "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000"),
-        ("pids", "pids.max", "60", "pids.max", "60"),
-    ]);
+    update(
+        &["--memory", "256m", "--memory-swap", "512m"],
+        &[
+            ("memory", "memory.limit_in_bytes", "268435456", "memory.max", "268435456"),
+            ("memory", "memory.memsw.limit_in_bytes", "536870912", "memory.swap.max", "268435456"),
+            ("pids", "pids.max", "50", "pids.max", "50"),
+        ],
+    );
+    update(
+        &["-m", "32m", "--memory-swap", "64m", "--cpus", "0.5", "--pids-limit", "60"],
+        &[
+            ("memory", "memory.limit_in_bytes", "33554432", "memory.max", "33554432"),
+            ("memory", "memory.memsw.limit_in_bytes", "67108864", "memory.swap.max", "33554432"),
+            ("cpu", "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000"),
+            ("pids", "pids.max", "60", "pids.max", "60"),
+        ],
+    );
     host.berth(["update", "--memory", "1k", "c1"]).code(1);
     host.berth(["restart", "-t", "0", "c1"]).ok();
     holds(&host, &["restart"], &[("memory", "memory.limit_in_bytes", "33554432", "memory.max", "33554432")]);
-    assert_eq!(host.inspect("c1", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"), "33554432 500000000 60");
+    assert_eq!(
+        host.inspect("c1", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"),
+        "33554432 500000000 60"
+    );
     host.berth(["update", "--restart", "on-failure:3", "c1"]).ok();
-    assert_eq!(host.inspect("c1", "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}"), "on-failure 3");
+    assert_eq!(
+        host.inspect("c1", "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}"),
+        "on-failure 3"
+    );
 }
 
 #[test]

@@ -68,7 +68,9 @@ fn only_the_streams_that_are_asked_for_are_attached() {
         assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), (stdout, stderr), "{flags:?}");
     }
     host.berth(["run", "-a", "nothing", IMAGE, "true"]).code(125).says("valid streams are STDIN, STDOUT and STDERR");
-    host.berth(["run", "-d", "-a", "stdout", IMAGE, "true"]).code(125).says("cannot specify both --attach and --detach");
+    host.berth(["run", "-d", "-a", "stdout", IMAGE, "true"])
+        .code(125)
+        .says("cannot specify both --attach and --detach");
 }
 
 #[test]

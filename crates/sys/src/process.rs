@@ -16,7 +16,7 @@ pub fn close_from_on_exec(first: u32) -> Result<(), Errno> {
 
 /// Closes every descriptor from 3 on but those in `kept`: for a new process, which must not hold what its parent has open.
 ///
-/// The caller never returns to code that owns one of the closed descriptors: it executes a program or ends.
+/// No value that owns one of the closed descriptors is used afterwards: the caller has opened nothing yet, or executes a program, or ends.
 ///
 /// # Errors
 /// As in close_range(2).
@@ -27,7 +27,7 @@ pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     for last in numbers.into_iter().map(Some).chain([None]) {
         let until = last.map_or(u32::MAX, |last| last - 1);
         if first <= until {
-            // SAFETY: in the copy of a process, the values that own these descriptors are never used or dropped.
+            // SAFETY: the values that own these descriptors, if there are any, are never used or dropped: see above.
             if unsafe { libc::syscall(libc::SYS_close_range, first, until, 0) } == -1 {
                 return Err(crate::last_errno());
             }

@@ -178,7 +178,9 @@ pub(crate) fn changed_limits(change: &HostConfig) -> Result<ResourceLimits> {
     };
     match *change == known {
         true => resources(&known),
-        false => Err(Error::unsupported("update: only limits of memory, processors and tasks and the restart policy can be changed")),
+        false => Err(Error::unsupported(
+            "update: only limits of memory, processors and tasks and the restart policy can be changed",
+        )),
     }
 }
 

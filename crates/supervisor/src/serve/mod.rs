@@ -186,8 +186,12 @@ impl Supervisor {
     }
 
     fn run(&mut self) {
-        while !self.is_done() {
+        loop {
             self.act_on_time(Instant::now());
+            // Asked right before the wait: what time has ended, such as the helper, wakes nobody any more.
+            if self.is_done() {
+                break;
+            }
             let deadline = if self.compressing { Some(Instant::now()) } else { self.deadline() };
             for (source, flags) in poll::wait(self.interests(), deadline) {
                 self.dispatch(source, flags);

@@ -5,7 +5,7 @@ use base::{Context, Error, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Signals that end a process by default and mean nothing to a supervisor, or are read from a descriptor. Children unblock them.
 const BLOCKED: [i32; 9] = [1, 2, 3, 10, 12, 13, 14, 15, 26];
@@ -73,6 +73,8 @@ pub(super) fn reset(arguments: &Arguments) -> Result<Inherited> {
 
 fn take_socket() -> Result<OwnedFd> {
     let engine = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).context("take the engine's socket")?;
+    // A caller may have left descriptors open; a supervisor would hold them for the container's life.
+    sys::process::close_all_but(&[engine.as_fd()]).context("close what was inherited")?;
     let null =
         rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).context("open /dev/null")?;
     rustix::stdio::dup2_stdin(&null).context("let go of standard input")?;
