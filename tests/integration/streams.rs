@@ -90,6 +90,24 @@ fn attach_gets_what_comes_from_now_on() {
 }
 
 #[test]
+fn a_second_client_that_does_not_read_is_cut_off_and_stops_nobody() {
+    let host = Host::with_image();
+    let script =
+        "while :; do echo tick; sleep 0.05; done & read line; kill $!; yes 0123456789 | head -n 500000; echo end";
+    let mut first = host.spawn(["run", "-i", "--name", "c1", IMAGE, "sh", "-c", script]);
+    first.read_until("tick");
+    let mut second = host.spawn(["attach", "--no-stdin", "c1"]);
+    second.read_until("tick");
+    first.write(b"go\n");
+    // The first, in the foreground, gets everything although the second reads nothing any more.
+    let finished = first.finish().ok();
+    assert!(finished.stdout.len() > 5_500_000 && finished.stdout.ends_with("end\n"), "{}", finished.stdout.len());
+    host.wait_for("c1", "{{.State.Status}}", "exited");
+    let finished = second.finish().ok().says("this client read too slowly and was cut off");
+    assert!(finished.stdout.len() < 5_000_000 && !finished.stdout.contains("end"), "{}", finished.stdout.len());
+}
+
+#[test]
 fn start_attached_gives_output_and_code() {
     let host = Host::with_image();
     host.berth(["create", "--name", "c1", IMAGE, "sh", "-c", "echo hi; exit 4"]).ok();

@@ -98,7 +98,7 @@ pub struct Attach {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pace {
-    /// The container waits for it: the foreground client of `run` and `attach`.
+    /// The process waits for it, if no other client is in the foreground already.
     Wait,
     /// It is cut off with a message.
     #[default]

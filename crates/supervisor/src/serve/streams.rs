@@ -1,6 +1,6 @@
 //! The streams of one process: its pipes or its terminal, the log, and the clients that are attached.
 //!
-//! Output is always read, unless a client that asked for it makes the process wait. Every client has a bounded queue.
+//! Output is always read, unless the client in the foreground makes the process wait. Every client has a bounded queue.
 
 use super::poll::{Interest, Source};
 use crate::plan::Stdin;
@@ -94,8 +94,14 @@ impl Streams {
     }
 
     /// Attaches a client that has its end already; `ours` is the other one.
-    pub(super) fn adopt(&mut self, number: u64, attach: Attach, ours: OwnedFd) -> Result<()> {
+    ///
+    /// One client at a time is in the foreground and makes the process wait. Any other is cut off when it lags, whatever it asked for:
+    /// else a forgotten one would stop the process for all.
+    pub(super) fn adopt(&mut self, number: u64, mut attach: Attach, ours: OwnedFd) -> Result<()> {
         set_nonblocking(&ours)?;
+        if self.clients.iter().any(Client::is_foreground) {
+            attach.pace = Pace::CutOff;
+        }
         let sends_input = attach.stdin && self.stdin != Stdin::Closed;
         let queue = VecDeque::new();
         self.clients.push(Client {
@@ -285,6 +291,10 @@ impl Streams {
 }
 
 impl Client {
+    fn is_foreground(&self) -> bool {
+        self.attach.pace == Pace::Wait && (self.attach.stdout || self.attach.stderr) && !self.ending
+    }
+
     fn makes_wait(&self) -> bool {
         self.attach.pace == Pace::Wait && self.queue.len() >= WAIT_BYTES
     }

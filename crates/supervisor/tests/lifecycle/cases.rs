@@ -30,6 +30,7 @@ pub const CASES: &[(&str, fn())] = &[
     ("what_runs_on_in_the_background_holds_nothing_up", what_runs_on_in_the_background_holds_nothing_up),
     ("a_slow_client_is_cut_off_and_nobody_waits", a_slow_client_is_cut_off_and_nobody_waits),
     ("the_foreground_client_makes_it_wait", the_foreground_client_makes_it_wait),
+    ("only_the_first_of_several_clients_makes_it_wait", only_the_first_of_several_clients_makes_it_wait),
     ("memory_that_runs_out_is_told", memory_that_runs_out_is_told),
     ("a_killed_supervisor_leaves_a_broken_container", a_killed_supervisor_leaves_a_broken_container),
     ("the_keeper_calls_for_help", the_keeper_calls_for_help),
@@ -278,6 +279,26 @@ fn the_foreground_client_makes_it_wait() {
     assert!(bytes.len() > 3_000_000, "{}", bytes.len());
     assert!(bytes.ends_with(b"end\n"));
     machine.exited();
+}
+
+fn only_the_first_of_several_clients_makes_it_wait() {
+    let machine = Machine::new(LOTS);
+    let starting = machine.spawn().unwrap();
+    // Who gets no output is not in the foreground.
+    let input = starting.attach(Attach { stdout: false, stderr: false, ..ALL }).unwrap();
+    let first = starting.attach(ALL).unwrap();
+    let second = starting.attach(ALL).unwrap();
+    let wait = starting.connect().unwrap().wait(Condition::NotRunning).unwrap();
+    starting.release().unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut &first.stream, &mut bytes).unwrap();
+    assert!(bytes.len() > 3_000_000, "{}", bytes.len());
+    assert_eq!(wait.finish().unwrap().0, 0);
+    bytes.clear();
+    std::io::Read::read_to_end(&mut &second.stream, &mut bytes).unwrap();
+    assert!(bytes.len() < 1_000_000, "{}", bytes.len());
+    assert!(String::from_utf8_lossy(&bytes).contains("was cut off"));
+    drop(input);
 }
 
 fn memory_that_runs_out_is_told() {
