@@ -1,6 +1,6 @@
 //! What goes on when nobody looks: restart policies, crash recovery, immediate stop where it is certain.
 
-use crate::harness::{Background, Host, IMAGE, eventually};
+use crate::harness::{Background, Host, IMAGE, eventually, finish};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -94,6 +94,24 @@ fn a_killed_supervisor_costs_no_restart_policy() {
     assert!(eventually(
         || host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first
     ));
+}
+
+#[test]
+fn a_named_configuration_outlives_its_command() {
+    let host = Host::with_image();
+    let file = host.file("engine.json", r#"{"no-new-privileges": true}"#);
+    let script = "grep NoNewPrivs /proc/self/status; exec sleep 1000";
+    let mut command = host.command();
+    command.current_dir(file.parent().unwrap()).args(["--config-file", "engine.json"]);
+    command.args(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sh", "-c", script]);
+    finish(command, b"").ok();
+    assert_eq!(host.berth(["logs", "c1"]).ok().lines(), ["NoNewPrivs:\t1"]);
+    // Once from the supervisor of the command, once from that of a helper.
+    for starts in [2, 3] {
+        kill(&supervisor_of(&host, "c1"));
+        assert!(eventually(|| host.berth(["logs", "c1"]).ok().lines().len() == starts));
+    }
+    assert_eq!(host.berth(["logs", "c1"]).ok().lines(), ["NoNewPrivs:\t1"; 3]);
 }
 
 #[test]

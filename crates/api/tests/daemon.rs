@@ -47,6 +47,7 @@ impl Daemon {
             root: self.directory.join("root"),
             runroot: self.directory.join("run"),
             configuration: Configuration::default(),
+            configuration_file: None,
             binary: std::env::current_exe().unwrap(),
         })
         .unwrap()

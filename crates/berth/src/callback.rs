@@ -18,6 +18,7 @@ pub(crate) struct Call {
     verb: Verb,
     root: PathBuf,
     runroot: PathBuf,
+    configuration_file: Option<PathBuf>,
     id: String,
 }
 
@@ -28,18 +29,24 @@ enum Verb {
 }
 
 impl Call {
-    /// Reads `--root R --runroot RR container-exited|container-restart ID`, exactly; everything else is the command line's.
+    /// Reads `--root R --runroot RR [--config-file F] container-exited|container-restart ID`, exactly; everything else is the command line's.
     pub(crate) fn recognise(arguments: &[OsString]) -> Option<Self> {
-        let [root_flag, root, runroot_flag, runroot, verb, id] = arguments else { return None };
+        let [root_flag, root, runroot_flag, runroot, configuration @ .., verb, id] = arguments else { return None };
         if root_flag != "--root" || runroot_flag != "--runroot" {
             return None;
         }
+        let configuration_file = match configuration {
+            [] => None,
+            [flag, file] if flag == "--config-file" => Some(file.into()),
+            _ => return None,
+        };
         let verb = match verb.to_str()? {
             "container-exited" => Verb::Exited,
             "container-restart" => Verb::Restart,
             _ => return None,
         };
-        Some(Self { verb, root: root.into(), runroot: runroot.into(), id: id.to_str()?.to_owned() })
+        let id = id.to_str()?.to_owned();
+        Some(Self { verb, root: root.into(), runroot: runroot.into(), configuration_file, id })
     }
 
     /// Does it. Nobody reads what this writes unless a person calls it.
@@ -58,7 +65,8 @@ impl Call {
             root: self.root.clone(),
             runroot: self.runroot.clone(),
             // A typo that was made since must not keep a container from being taken down or brought up again.
-            configuration: open::configuration(None).unwrap_or_default(),
+            configuration: open::configuration(self.configuration_file.as_deref()).unwrap_or_default(),
+            configuration_file: self.configuration_file.clone(),
             binary: open::binary()?,
         })
     }
@@ -80,10 +88,15 @@ mod tests {
         let recognise = |words: &str| Call::recognise(&words.split(' ').map(OsString::from).collect::<Vec<_>>());
         let call = recognise("--root /r --runroot /rr container-exited ab").unwrap();
         assert_eq!((call.verb, call.id.as_str(), call.runroot), (Verb::Exited, "ab", PathBuf::from("/rr")));
-        assert_eq!(recognise("--root /r --runroot /rr container-restart ab").unwrap().verb, Verb::Restart);
-        for other in
-            ["container-exited ab", "--root /r --runroot /rr ps -a", "--runroot /r --root /rr container-exited ab"]
-        {
+        let call = recognise("--root /r --runroot /rr --config-file /c container-restart ab").unwrap();
+        assert_eq!((call.verb, call.configuration_file), (Verb::Restart, Some("/c".into())));
+        for other in [
+            "container-exited ab",
+            "--root /r --runroot /rr ps -a",
+            "--runroot /r --root /rr container-exited ab",
+            "--root /r --runroot /rr --config /c container-exited ab",
+            "--root /r --runroot /rr --config-file container-exited ab",
+        ] {
             assert_eq!(recognise(other), None, "{other}");
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn install(globals: &Globals) -> Result<Vec<String>> {
     }
     let name = unit_name(&options);
     let path = folder.join(&name);
-    let text = unit(&options, globals.config_file.as_deref())?;
+    let text = unit(&options)?;
     let mut steps = vec![write_unit(&path, &text)?];
     if !Path::new(BOOTED).is_dir() {
         steps.push(enable_by_link(folder, &name)?);
@@ -58,7 +58,7 @@ fn unit_name(options: &Options) -> String {
     format!("berth-{}.service", &Digest::sha256(options.root.as_os_str().as_encoded_bytes()).hex()[..8])
 }
 
-fn unit(options: &Options, configuration: Option<&Path>) -> Result<String> {
+fn unit(options: &Options) -> Result<String> {
     let mut command = word(&options.binary)?;
     let mut mounts = String::new();
     for (flag, path) in [("--root", &options.root), ("--runroot", &options.runroot)] {
@@ -66,7 +66,7 @@ fn unit(options: &Options, configuration: Option<&Path>) -> Result<String> {
         let _ = write!(command, " {flag} {path}");
         let _ = write!(mounts, " {path}");
     }
-    if let Some(configuration) = configuration {
+    if let Some(configuration) = &options.configuration_file {
         let _ = write!(command, " --config-file {}", word(configuration)?);
     }
     Ok(format!(
@@ -147,13 +147,15 @@ mod tests {
             root: root.into(),
             runroot: "/run/berth".into(),
             configuration: Configuration::default(),
+            configuration_file: None,
             binary: "/usr/bin/berth".into(),
         }
     }
 
     #[test]
     fn the_unit_boots_and_shuts_down() {
-        let text = unit(&options("/var/lib/berth"), Some(Path::new("/etc/my engine.json"))).unwrap();
+        let options = Options { configuration_file: Some("/etc/my engine.json".into()), ..options("/var/lib/berth") };
+        let text = unit(&options).unwrap();
         let command = "/usr/bin/berth --root /var/lib/berth --runroot /run/berth --config-file \"/etc/my engine.json\"";
         for line in [
             format!("ExecStart={command} system boot"),

@@ -33,6 +33,12 @@ pub(crate) fn options(globals: &Globals) -> Result<Options> {
         root: choose(&globals.root, &configuration.data_root, layout::DEFAULT_ROOT),
         runroot: choose(&globals.runroot, &configuration.exec_root, layout::DEFAULT_RUNROOT),
         configuration,
+        configuration_file: globals
+            .config_file
+            .as_deref()
+            .map(std::path::absolute)
+            .transpose()
+            .context("--config-file")?,
         binary: binary()?,
     })
 }

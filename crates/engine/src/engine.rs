@@ -17,6 +17,8 @@ pub struct Options {
     pub runroot: PathBuf,
     /// What the administrator decided.
     pub configuration: Configuration,
+    /// The absolute path that `configuration` was read from, for helpers; `None`: where every host looks.
+    pub configuration_file: Option<PathBuf>,
     /// The berth program: supervisors and helpers are started from it.
     pub binary: PathBuf,
 }

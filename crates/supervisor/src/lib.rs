@@ -34,17 +34,6 @@ pub mod files {
     pub const LOG: &str = "log";
 }
 
-/// The crash point that a test asked for, which child processes meet as well.
-#[cfg(feature = "crash-points")]
-fn crash_point_variable() -> Option<std::ffi::CString> {
-    std::ffi::CString::new(format!("BERTH_CRASH_AT={}", std::env::var("BERTH_CRASH_AT").ok()?)).ok()
-}
-
-#[cfg(not(feature = "crash-points"))]
-fn crash_point_variable() -> Option<std::ffi::CString> {
-    None
-}
-
 /// Lets a child process meet the crash point that a test asked for.
 #[cfg(feature = "crash-points")]
 fn pass_crash_point(command: &mut std::process::Command) {

@@ -24,6 +24,9 @@ pub struct Plan {
     pub root: PathBuf,
     /// Run root, as helpers get it.
     pub runroot: PathBuf,
+    /// The engine's configuration, as helpers get it; `None`: the default one.
+    #[serde(default)]
+    pub configuration: Option<PathBuf>,
     /// The control group below which the one of all supervisors is, absolute below the hierarchies' tops.
     pub cgroup_parent: String,
     /// The container.
@@ -75,7 +78,7 @@ pub enum Stdin {
 pub enum AfterExit {
     /// Nothing: the supervisor tears down all that there is.
     Nothing,
-    /// `<binary> --root R --runroot RR container-exited <id>` is started.
+    /// `container-exited <id>` is started, with the binary, the roots and the configuration of this plan.
     CallEngine,
 }
 

@@ -32,6 +32,7 @@ impl Host {
             root: path.join("root"),
             runroot: path.join("run"),
             configuration: Configuration::default(),
+            configuration_file: None,
             binary: PathBuf::from("/bin/false"),
         };
         Self { engine: Engine::open(options).unwrap(), caller: Caller::in_process(), path }

@@ -28,6 +28,7 @@ fn options(root: &Path, runroot: &Path) -> Options {
         root: root.to_owned(),
         runroot: runroot.to_owned(),
         configuration: Configuration::default(),
+        configuration_file: None,
         binary: std::env::current_exe().unwrap(),
     }
 }

@@ -73,7 +73,7 @@ fn start_process(plan: &Plan, socket: OwnedFd) -> Result<()> {
     command.arg0("berth").arg("supervise").arg(plan.id.as_str()).arg(&plan.cgroup_parent);
     if plan.restart != Policy::No {
         // What the keeper will need, which reads no plan.
-        command.arg(&plan.binary).arg(&plan.root).arg(&plan.runroot);
+        command.arg(&plan.binary).arg(&plan.root).arg(&plan.runroot).args(&plan.configuration);
     }
     command.current_dir("/").env_clear().stdin(Stdio::from(socket)).stdout(Stdio::null()).stderr(Stdio::null());
     crate::pass_crash_point(&mut command);

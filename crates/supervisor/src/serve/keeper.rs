@@ -2,11 +2,11 @@
 //!
 //! It exists only for a container with a restart policy, holds no descriptor and writes nothing. Its death harms nothing.
 
+use super::callback::Callback;
 use base::{Context, Result};
 use rustix::process::{WaitId, WaitIdOptions};
-use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
 use sys::clone::{Namespaces, Side};
 
 /// The exit status of a Rust program that panicked.
@@ -14,8 +14,8 @@ const PANICKED: i32 = 101;
 
 /// Forks: the child returns and becomes the supervisor, this process stays as its keeper.
 ///
-/// `keep` is the program and the two roots that the engine's helper is started with; `engine` is the child's alone.
-pub(super) fn fork(id: &str, keep: &[OsString; 3], engine: OwnedFd) -> Result<OwnedFd> {
+/// `keep` is what the keeper calls when it must; `engine` is the child's alone.
+pub(super) fn fork(id: &str, keep: &Callback, engine: OwnedFd) -> Result<OwnedFd> {
     match sys::clone::fork(Namespaces::default(), None).context("fork the supervisor")? {
         Side::Child => {
             // A session of its own: what hits the keeper's does not hit the supervisor.
@@ -31,7 +31,7 @@ pub(super) fn fork(id: &str, keep: &[OsString; 3], engine: OwnedFd) -> Result<Ow
     }
 }
 
-fn keep_watch(id: &str, keep: &[OsString; 3], supervisor: &OwnedFd) -> ! {
+fn keep_watch(id: &str, keep: &Callback, supervisor: &OwnedFd) -> ! {
     let status = loop {
         match rustix::process::waitid(WaitId::PidFd(supervisor.as_fd()), WaitIdOptions::EXITED) {
             Err(rustix::io::Errno::INTR) => {}
@@ -46,14 +46,7 @@ fn keep_watch(id: &str, keep: &[OsString; 3], supervisor: &OwnedFd) -> ! {
     sys::process::exit_now(0)
 }
 
-fn mend(id: &str, keep: &[OsString; 3]) {
-    let [binary, root, runroot] = keep;
-    let words = [OsString::from("berth"), "--root".into(), root.clone(), "--runroot".into(), runroot.clone()];
-    let words = words.into_iter().chain(["container-restart".into(), id.into()]);
-    let Some(arguments) = words.map(|word| CString::new(word.into_vec()).ok()).collect::<Option<Vec<CString>>>() else {
-        return;
-    };
-    let Ok(binary) = CString::new(binary.clone().into_vec()) else { return };
+fn mend(id: &str, keep: &Callback) {
     let _ = sys::process::set_blocked(&[]);
-    sys::process::execute(&binary, &arguments, &super::helper_environment());
+    let _ = keep.command("container-restart", id).exec();
 }

@@ -1,8 +1,9 @@
 //! From created to running, to exited, and back as long as the restart policy says so.
 
+use super::callback::Callback;
 use super::process::Container;
 use super::streams::Streams;
-use super::{LEFTOVER_PATIENCE, Phase, Supervisor, helper_environment};
+use super::{LEFTOVER_PATIENCE, Phase, Supervisor};
 use crate::plan::AfterExit;
 use crate::protocol::{self, Condition, Reply};
 use crate::restart::{self, Cause, Decision};
@@ -10,7 +11,6 @@ use crate::state::Status;
 use base::time::Timestamp;
 use base::{Context, Error, Result};
 use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a terminal may take to say its last after its process has exited.
@@ -177,15 +177,7 @@ impl Supervisor {
     }
 
     fn call_engine(&self) -> Result<std::process::Child> {
-        let mut command = Command::new(&self.plan.binary);
-        command.arg("--root").arg(&self.plan.root).arg("--runroot").arg(&self.plan.runroot);
-        command.arg("container-exited").arg(self.plan.id.as_str());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).env_clear();
-        for variable in helper_environment() {
-            if let Some((name, value)) = variable.to_str().ok().and_then(|variable| variable.split_once('=')) {
-                command.env(name, value);
-            }
-        }
+        let mut command = Callback::of_plan(&self.plan).command("container-exited", self.plan.id.as_str());
         command.spawn().context("call the engine back")
     }
 

@@ -3,6 +3,7 @@
 //! `startup` resets what was inherited, `lifecycle` takes the container from created to exited and back, `control` answers requests, `stop` ends
 //! it, `execs` looks after further processes, `streams` carries bytes.
 
+mod callback;
 mod control;
 mod events;
 mod execs;
@@ -25,7 +26,7 @@ use poll::{Interest, Source};
 use process::Container;
 use rustix::event::PollFlags;
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitCode};
 use std::time::{Duration, Instant};
@@ -35,13 +36,6 @@ use streams::Streams;
 const LEFTOVER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long after a change the state is synced: nobody waits for it.
 const SYNC_DELAY: Duration = Duration::from_secs(1);
-
-/// The environment of helpers.
-fn helper_environment() -> Vec<CString> {
-    let mut variables = vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()];
-    variables.extend(crate::crash_point_variable());
-    variables
-}
 
 /// Where the container is, as far as the loop cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

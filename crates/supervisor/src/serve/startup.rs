@@ -1,5 +1,6 @@
 //! The first steps of a supervisor: it lets go of all that it inherited from whoever started it.
 
+use super::callback::Callback;
 use super::keeper;
 use base::{Context, Error, Result};
 use rustix::fs::{Mode, OFlags};
@@ -19,8 +20,8 @@ const TERMINATE: i32 = 15;
 pub(super) struct Arguments {
     pub(super) id: String,
     pub(super) cgroup_parent: String,
-    /// Program, state root and run root, where a keeper is wanted.
-    pub(super) keep: Option<[OsString; 3]>,
+    /// What a keeper calls; without one, none is wanted.
+    pub(super) keep: Option<Callback>,
 }
 
 impl Arguments {
@@ -29,12 +30,7 @@ impl Arguments {
         let (Some(id), Some(cgroup_parent)) = (text(), text()) else {
             return Err(Error::invalid("supervise: the engine starts this, with a socket as standard input"));
         };
-        let keep = [arguments.next(), arguments.next(), arguments.next()];
-        let keep = match keep {
-            [Some(binary), Some(root), Some(runroot)] => Some([binary, root, runroot]),
-            _ => None,
-        };
-        Ok(Self { id, cgroup_parent, keep })
+        Ok(Self { id, cgroup_parent, keep: Callback::of_arguments(arguments) })
     }
 }
 

@@ -154,6 +154,7 @@ fn plan(id: Id, root: &Path, system: PathBuf, arguments: &[&str]) -> Plan {
         binary: std::env::current_exe().unwrap(),
         root: root.to_owned(),
         runroot: root.to_owned(),
+        configuration: None,
         cgroup_parent: parent,
         spec,
         log: Log { options: logs::Options::default() },

@@ -55,6 +55,7 @@ impl Engine {
             binary: record.binary.clone(),
             root: self.root.layout.root().to_owned(),
             runroot: self.root.layout.runroot().to_owned(),
+            configuration: self.root.options.configuration_file.clone(),
             cgroup_parent: self.root.cgroup_parent(),
             spec: spec::spec(settings, &sandbox.network, parts)?,
             log: Log { options: log::options(record)? },
