@@ -4,7 +4,7 @@ use crate::harness::{Finished, Host, IMAGE, finish};
 use crate::registry::certificates::{certificates, tls_server};
 use crate::registry::debian_registry::DebianRegistry;
 use crate::registry::server::{Server, reply};
-use crate::registry::{Contents, answer, token_server};
+use crate::registry::{Contents, Registry, answer, token_server};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -79,6 +79,7 @@ fn credential_helpers_are_asked() {
     {
         host.file("home/.docker/config.json", configuration);
         run(["push", &name]).ok();
+        run(["pull", &name]).ok();
     }
     host.file("home/.docker/config.json", r#"{"credsStore":"absent"}"#);
     run(["push", &name]).code(1).says("docker-credential-absent: not found in PATH");
@@ -129,12 +130,37 @@ fn certificates_count_where_an_authority_is_named() {
     configured(&host, &with("absent.pem"), &["pull", &name]).code(1).says("absent.pem");
 }
 
+#[test]
+fn plain_http_is_spoken_where_the_configuration_says_so() {
+    const NAME: &str = "registry.example:5000";
+    let (host, registry) = (Host::new(), Registry::start());
+    let proxy = proxy(HashMap::from([(NAME.to_owned(), registry.server.address)]));
+    let pull = |more: &str| {
+        let proxies = format!(r#""proxies":{{"http-proxy":"{proxy}","https-proxy":"{proxy}"}}"#);
+        configured(&host, &format!("{{{proxies}{more}}}"), &["pull", &format!("{NAME}/app:1")])
+    };
+    let advice = format!("if plain http is meant, add {NAME:?} to insecure-registries in engine.json");
+    pull("").code(1).says(&advice);
+    pull(r#","insecure-registries":["other.example"]"#).code(1).says(&advice);
+    pull(r#","insecure-registires":[]"#).code(1).says("insecure-registries");
+    pull(&format!(r#","registries":{{"{NAME}":{{"plain_http":true}}}}"#)).code(1).says("plain-http");
+    assert!(registry.server.seen().is_empty());
+    for more in [
+        format!(r#","insecure-registries":["{NAME}"]"#),
+        format!(r#","registries":{{"{NAME}":{{"plain-http":true}}}}"#),
+    ] {
+        pull(&more).ok();
+    }
+    assert!(registry.server.count("/v2/app/manifests/1") > 0);
+}
+
 /// A look-alike of Docker Hub behind a proxy that leads the names of the real one to servers of the test.
 struct Hub {
     registry: Server,
     tokens: Server,
     storage: Server,
     proxy: String,
+    contents: Arc<Mutex<Contents>>,
 }
 
 const TOKEN: &str = "token-of-the-hub";
@@ -146,7 +172,7 @@ impl Hub {
         let manifest = contents.image("amd64", &layers);
         contents.tags.insert("latest".to_owned(), manifest);
         let contents = Arc::new(Mutex::new(contents));
-        let stored = contents.clone();
+        let (stored, held) = (contents.clone(), contents.clone());
         let storage = tls_server("127.0.0.3", move |seen| answer(seen, &stored.lock().unwrap()));
         let token = format!(r#"{{"token":"{TOKEN}","expires_in":300}}"#);
         let tokens = tls_server("127.0.0.2", move |_| reply(200).body(token.as_str()));
@@ -157,18 +183,22 @@ impl Hub {
             }
             match seen.path().strip_prefix("/v2/library/app/blobs/") {
                 Some(digest) => reply(307).with("location", &format!("https://cdn.example/blobs/{digest}?signature=1")),
-                None => answer(seen, &contents.lock().unwrap()),
+                None => answer(seen, &held.lock().unwrap()),
             }
         });
         let names = [("registry-1.docker.io", &registry), ("auth.docker.io", &tokens), ("cdn.example", &storage)];
         let proxy = proxy(names.map(|(name, server)| (format!("{name}:443"), server.address)).into());
-        Self { registry, tokens, storage, proxy }
+        Self { registry, tokens, storage, proxy, contents }
     }
 
     fn configuration(&self) -> String {
+        self.configuration_with("")
+    }
+
+    fn configuration_with(&self, more: &str) -> String {
         let authority = certificates().folder.join("ca.pem");
         format!(
-            r#"{{"proxies":{{"https-proxy":"{}"}},"registries":{{"docker.io":{{"ca":["{}"]}}}}}}"#,
+            r#"{{{more}"proxies":{{"https-proxy":"{}"}},"registries":{{"docker.io":{{"ca":["{}"]}}}}}}"#,
             self.proxy,
             authority.display()
         )
@@ -236,4 +266,28 @@ fn nobody_needs_to_log_in_to_pull_from_docker_hub() {
     assert!(hub.tokens.seen().iter().all(|seen| seen.header("authorization").is_none()));
     let absent = configured(&host, &hub.configuration(), &["pull", "app:absent"]).code(1);
     assert!(absent.stderr.contains("app:absent"), "{absent:?}");
+}
+
+#[test]
+fn a_mirror_is_asked_first_and_one_that_fails_is_passed_over() {
+    let hub = Hub::start();
+    let contents = hub.contents.clone();
+    let working = Server::plain(move |seen| answer(seen, &contents.lock().unwrap()));
+    let (lacking, broken) = (Server::plain(|_| reply(404)), Server::plain(|_| reply(500)));
+    let pull = |mirrors: &[String]| {
+        let host = Host::new();
+        log_in(&host, "https://index.docker.io/v1/", LOGIN);
+        let mirrors = format!(r#""registry-mirrors":["http://{}"],"#, mirrors.join(r#"","http://"#));
+        configured(&host, &hub.configuration_with(&mirrors), &["pull", "app"]).ok();
+        assert_eq!(host.berth(["run", "--rm", "app", "cat", "/one"]).ok().out(), "this is one");
+    };
+    pull(&[lacking.authority(), working.authority()]);
+    assert!(hub.registry.seen().is_empty() && hub.storage.seen().is_empty());
+    assert!(working.seen().len() >= 6, "{:?}", working.seen());
+    pull(&["127.0.0.1:1".to_owned(), broken.authority(), lacking.authority()]);
+    assert!(hub.registry.seen().iter().any(|seen| seen.path() == "/v2/library/app/manifests/latest"));
+    for mirror in [&working, &lacking, &broken] {
+        let asked = mirror.seen();
+        assert!(!asked.is_empty() && asked.iter().all(|seen| seen.header("authorization").is_none()), "{asked:?}");
+    }
 }

@@ -22,8 +22,35 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The media types of a registry's documents.
+struct Dialect {
+    index: &'static str,
+    manifest: &'static str,
+    config: &'static str,
+    layer: &'static str,
+    /// What stands between a layer's type and its compression.
+    joint: char,
+}
+
+/// The OCI image specification's.
+const OCI: Dialect = Dialect {
+    index: "application/vnd.oci.image.index.v1+json",
+    manifest: MANIFEST,
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: LAYER,
+    joint: '+',
+};
+
+/// Those of Docker's image manifest version 2, schema 2.
+const DOCKER: Dialect = Dialect {
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
+    manifest: "application/vnd.docker.distribution.manifest.v2+json",
+    config: "application/vnd.docker.container.image.v1+json",
+    layer: "application/vnd.docker.image.rootfs.diff.tar",
+    joint: '.',
+};
 
 /// What a test does to answers; `None` leaves one as it is.
 type Mischief = dyn Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync;
@@ -57,31 +84,42 @@ impl Contents {
 
     /// Adds an image and gives the digest of its manifest.
     pub(crate) fn image(&mut self, architecture: &str, layers: &[(String, Digest)]) -> String {
+        self.image_in(&OCI, architecture, layers)
+    }
+
+    fn image_in(&mut self, dialect: &Dialect, architecture: &str, layers: &[(String, Digest)]) -> String {
         let contents: Vec<String> = layers.iter().map(|(_, content)| content.to_string()).collect();
         let config = serde_json::json!({
             "os": "linux", "architecture": architecture, "config": {"Cmd": ["cat", "/one", "/two", "/three"], "Env": ["PATH=/bin"]},
             "rootfs": {"type": "layers", "diff_ids": contents}
         });
-        let config = self.add("application/vnd.oci.image.config.v1+json", config.to_string().into_bytes());
+        let config = self.add(dialect.config, config.to_string().into_bytes());
         let blobs: Vec<_> = layers.iter().map(|(blob, _)| self.descriptor(blob)).collect();
         let manifest = serde_json::json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": self.descriptor(&config), "layers": blobs
+            "schemaVersion": 2, "mediaType": dialect.manifest, "config": self.descriptor(&config), "layers": blobs
         });
-        self.add(MANIFEST, manifest.to_string().into_bytes())
+        self.add(dialect.manifest, manifest.to_string().into_bytes())
     }
 
     /// The busybox layer and three small ones, one of each compression.
     pub(crate) fn layers(&mut self) -> Vec<(String, Digest)> {
+        self.layers_in(&OCI)
+    }
+
+    fn layers_in(&mut self, dialect: &Dialect) -> Vec<(String, Digest)> {
         let base = std::fs::read(rootfs_archive()).unwrap();
-        let mut layers = vec![(piped("gzip", &base), Digest::sha256(&base), "+gzip")];
-        for (name, program, suffix) in [("one", "cat", ""), ("two", "gzip", "+gzip"), ("three", "zstd", "+zstd")] {
-            let archive = archive_of(name, format!("this is {name}\n").as_bytes());
-            layers.push((piped(program, &archive), Digest::sha256(&archive), suffix));
+        let mut layers = vec![("gzip", base)];
+        for (name, program) in [("one", "cat"), ("two", "gzip"), ("three", "zstd")] {
+            layers.push((program, archive_of(name, format!("this is {name}\n").as_bytes())));
         }
-        layers
-            .into_iter()
-            .map(|(blob, content, suffix)| (self.add(&format!("{LAYER}{suffix}"), blob), content))
-            .collect()
+        let mut add = |(program, archive): (&str, Vec<u8>)| {
+            let media_type = match program {
+                "cat" => dialect.layer.to_owned(),
+                _ => format!("{}{}{program}", dialect.layer, dialect.joint),
+            };
+            (self.add(&media_type, piped(program, &archive)), Digest::sha256(&archive))
+        };
+        layers.into_iter().map(&mut add).collect()
     }
 }
 
@@ -105,22 +143,24 @@ impl Registry {
         Self { server, contents }
     }
 
-    /// Adds `app:both`, an index of two platforms.
-    fn add_index(&self) {
+    /// Adds `app:both`, an index of two platforms, and gives its digest.
+    fn add_index(&self, dialect: &Dialect) -> String {
         let mut contents = self.contents.lock().unwrap();
         let archive = archive_of("foreign", b"arm");
-        let layer = contents.add(LAYER, archive.clone());
-        let arm = contents.image("arm64", &[(layer, Digest::sha256(&archive))]);
-        let amd = contents.tags["1"].clone();
+        let layer = contents.add(dialect.layer, archive.clone());
+        let arm = contents.image_in(dialect, "arm64", &[(layer, Digest::sha256(&archive))]);
+        let layers = contents.layers_in(dialect);
+        let amd = contents.image_in(dialect, "amd64", &layers);
         let entry = |contents: &Contents, digest: &str, architecture: &str| {
             let mut entry = contents.descriptor(digest);
             entry["platform"] = serde_json::json!({"os": "linux", "architecture": architecture});
             entry
         };
         let entries = [entry(&contents, &arm, "arm64"), entry(&contents, &amd, "amd64")];
-        let index = serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
-        let index = contents.add(INDEX, index.to_string().into_bytes());
-        contents.tags.insert("both".to_owned(), index);
+        let index = serde_json::json!({"schemaVersion": 2, "mediaType": dialect.index, "manifests": entries});
+        let index = contents.add(dialect.index, index.to_string().into_bytes());
+        contents.tags.insert("both".to_owned(), index.clone());
+        index
     }
 
     pub(crate) fn name(&self, tag: &str) -> String {
@@ -269,7 +309,7 @@ fn all_tags_are_pulled_and_pushed() {
 #[test]
 fn the_platform_is_chosen_from_an_index() {
     let (host, registry) = (Host::new(), Registry::start());
-    registry.add_index();
+    registry.add_index(&OCI);
     let name = registry.name("both");
     let architecture = || host.berth(["image", "inspect", "--format", "{{.Architecture}}", &name]).ok().out();
     host.berth(["pull", &name]).ok();
@@ -277,6 +317,33 @@ fn the_platform_is_chosen_from_an_index() {
     host.berth(["pull", "--platform", "linux/riscv64", &name]).code(1).says("linux/arm64");
     host.berth(["pull", "--platform", "linux/arm64", &name]).ok();
     assert_eq!(architecture(), "arm64");
+}
+
+#[test]
+fn images_of_dockers_schema_2_are_run_and_stay_what_they_are() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let digest = registry.add_index(&DOCKER);
+    let name = registry.name("both");
+    assert_eq!(host.berth(["run", "--rm", &name]).ok().out(), ALL);
+    let pulled = host.berth(["pull", "--platform", "linux/arm64", &name]).ok().lines();
+    assert!(pulled.contains(&format!("Digest: {digest}")), "{pulled:?}");
+    let debian = DebianRegistry::start("schema2", |_| String::new());
+    let copy = debian.name("app:both");
+    host.berth(["tag", &name, &copy]).ok();
+    let pushed = host.berth(["push", &copy]).ok().lines();
+    assert!(pushed.last().unwrap().contains(&digest), "{pushed:?}");
+    let contents = registry.contents.lock().unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&contents.things[&digest].1).unwrap();
+    let manifests = index["manifests"].as_array().unwrap().iter().map(|entry| entry["digest"].as_str().unwrap());
+    for (reference, digest, media_type) in std::iter::once(("both", digest.as_str(), DOCKER.index))
+        .chain(manifests.map(|digest| (digest, digest, DOCKER.manifest)))
+    {
+        let (head, body) = debian.get(&format!("/v2/app/manifests/{reference}"), media_type);
+        assert!(head.contains(&format!("Content-Type: {media_type}\r\n")), "{head}");
+        assert_eq!(body, contents.things[digest].1, "{reference}");
+    }
+    let other = Host::new();
+    assert_eq!(other.berth(["run", "--rm", &copy]).ok().out(), ALL);
 }
 
 #[test]
@@ -425,7 +492,7 @@ fn a_push_that_is_killed_anywhere_is_completed_by_the_next() {
 #[test]
 fn a_push_of_an_index_that_is_killed_is_completed_by_the_next() {
     let (host, registry) = (Host::new(), Registry::start());
-    registry.add_index();
+    registry.add_index(&OCI);
     let debian = DebianRegistry::start("index", |_| String::new());
     for platform in ["linux/arm64", "linux/amd64"] {
         host.berth(["pull", "--platform", platform, &registry.name("both")]).ok();

@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use crate::harness::{Background, Host, IMAGE};
+use crate::registry::server::{Body, reply};
+use crate::registry::{LAYER, Registry};
 
 /// Reads the name of the terminal on which a command has been started.
 fn terminal_of(running: &mut Background) -> String {
@@ -104,4 +106,71 @@ fn the_terminal_is_given_back_as_it_was() {
     crate::harness::finish(command, b"");
     let read = |name: &str| std::fs::read_to_string(host.path(name)).unwrap();
     assert_eq!(read("after"), read("before"));
+}
+
+/// What stands on a terminal after this output, a line for each row. Text that is longer than a row is not broken.
+fn screen(output: &str) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let (mut row, mut rest) = (0, output);
+    while let Some(first) = rest.chars().next() {
+        rest = &rest[first.len_utf8()..];
+        match first {
+            '\n' => row += 1,
+            '\r' => {}
+            '\x1b' => {
+                let end = rest.find(|end: char| end.is_ascii_alphabetic()).unwrap();
+                let (number, command) = (rest[1..end].parse::<usize>(), &rest[end..=end]);
+                rest = &rest[end + 1..];
+                match command {
+                    "A" => row -= number.unwrap(),
+                    "B" => row += number.unwrap(),
+                    "K" => rows[row].clear(),
+                    other => panic!("unexpected: {other:?}"),
+                }
+            }
+            other => rows[row].push(other),
+        }
+        rows.resize(rows.len().max(row + 1), String::new());
+    }
+    rows
+}
+
+#[test]
+fn a_pull_has_a_line_that_changes_for_each_layer() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let name = registry.name("1");
+    let mut pull = host.spawn_on_terminal(["pull", &name]);
+    terminal_of(&mut pull);
+    let shown = screen(&pull.finish().ok().stdout);
+    let plain = Host::new().berth(["pull", &name]).ok();
+    assert!(!plain.stdout.contains(['\x1b', '\r']) && plain.stderr.is_empty(), "{plain:?}");
+    // The same as elsewhere, but of each layer only the end, where it began.
+    let mut expected = Vec::new();
+    for line in plain.lines() {
+        match line.split_once(": ") {
+            Some((layer, "Pulling fs layer")) => expected.push(format!("{layer}: Pull complete")),
+            Some((layer, _)) if expected.contains(&format!("{layer}: Pull complete")) => {}
+            _ => expected.push(line),
+        }
+    }
+    expected.push(String::new());
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_bar_shows_how_far_a_layer_is() {
+    let host = Host::new();
+    let registry = Registry::with(|seen, contents| {
+        let (media_type, bytes) = contents.things.get(seen.path().rsplit('/').next()?)?;
+        let is_base = media_type.starts_with(LAYER) && bytes.len() > 500_000;
+        is_base.then(|| reply(200).body(Body::Stuck(bytes.clone(), 400_000)))
+    });
+    let mut pull = host.spawn_on_terminal(["pull", &registry.name("1")]);
+    let layer = registry.base_layer();
+    let layer = &layer["sha256:".len()..][..12];
+    let output = pull.read_until(&format!("{layer}: Downloading [")) + &pull.read_until("\r");
+    let bar = output.trim_end().rsplit("\x1b[2K").next().unwrap();
+    let (done, numbers) = bar.split_once('>').unwrap();
+    assert!(done.starts_with(&format!("{layer}: Downloading [=")) && bar.len() < 60, "{bar:?}");
+    assert!(numbers.contains(" ] ") && numbers.contains("kB/") && numbers.ends_with("MB"), "{bar:?}");
 }

@@ -1,5 +1,6 @@
 //! Debian's `docker-registry` on a free port of this machine.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -45,6 +46,19 @@ impl DebianRegistry {
     /// The reference of a repository in it.
     pub fn name(&self, repository: &str) -> String {
         format!("127.0.0.1:{}/{repository}", self.port)
+    }
+
+    /// The head and the body of what it answers to a client that takes this media type only.
+    #[allow(dead_code)]
+    pub fn get(&self, path: &str, accept: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let fields = format!("Host: 127.0.0.1\r\nAccept: {accept}\r\nConnection: close");
+        write!(stream, "GET {path} HTTP/1.1\r\n{fields}\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|part| part == b"\r\n\r\n").unwrap() + 4;
+        let body = answer.split_off(end);
+        (String::from_utf8(answer).unwrap(), body)
     }
 }
 

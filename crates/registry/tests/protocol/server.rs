@@ -156,6 +156,8 @@ fn serve(stream: impl Read + Write, handler: &Handler, record: &Mutex<Vec<Seen>>
             return;
         }
     }
+    // What is no HTTP, as a client's first words of TLS, gets an answer that is no TLS; a client that has gone needs none.
+    let _ = stream.get_mut().write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
 }
 
 fn read_request(stream: &mut impl BufRead) -> Option<Seen> {
