@@ -209,6 +209,20 @@ fn a_client_that_vanishes_leaves_its_container_alone() {
 }
 
 #[test]
+fn layers_survive_a_power_cut_once_a_daemon_has_begun() {
+    let host = Host::with_image();
+    let markers = || {
+        let layers = std::fs::read_dir(host.root().join("layers")).unwrap();
+        let markers = layers.filter_map(|layer| std::fs::read_to_string(layer.unwrap().path().join("layer.json")).ok());
+        markers.collect::<Vec<_>>()
+    };
+    let is_synced = |marker: &String| marker.contains(r#""written":"synced""#);
+    assert!(!markers().is_empty() && !markers().iter().any(is_synced), "{:?}", markers());
+    let _daemon = Daemon::start(&host);
+    assert!(eventually(|| markers().iter().all(is_synced)), "{:?}", markers());
+}
+
+#[test]
 fn a_daemon_that_is_killed_takes_nothing_with_it() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);

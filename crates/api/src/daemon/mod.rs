@@ -132,12 +132,17 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
     Ok(())
 }
 
-/// Mends what is broken, beside everything else: a restart policy may want to wait.
+/// Mends what is broken, beside everything else: a restart policy may want to wait, and the disk.
 fn mend(server: &Arc<Server>) -> Result<()> {
     let server = server.clone();
-    let work = move || match server.engine.mend_all(&Caller::engine()) {
-        Err(error) => say(&format!("mend: {error}")),
-        Ok(failed) => failed.iter().for_each(|(id, error)| say(&format!("mend {}: {error}", id.short()))),
+    let work = move || {
+        match server.engine.mend_all(&Caller::engine()) {
+            Err(error) => say(&format!("mend: {error}")),
+            Ok(failed) => failed.iter().for_each(|(id, error)| say(&format!("mend {}: {error}", id.short()))),
+        }
+        if let Err(error) = server.engine.settle_layers() {
+            say(&format!("settle the layers: {error}"));
+        }
     };
     std::thread::Builder::new().name("mend".to_owned()).spawn(work).context("start a thread to mend containers")?;
     Ok(())
