@@ -115,6 +115,18 @@ fn a_named_configuration_outlives_its_command() {
 }
 
 #[test]
+fn a_policy_that_comes_by_update_outlives_the_supervisor() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    let first = host.inspect("c1", "{{.State.Pid}}");
+    host.berth(["update", "--restart", "always", "c1"]).ok();
+    kill(&supervisor_of(&host, "c1"));
+    assert!(eventually(
+        || host.inspect("c1", "{{.State.Status}}") == "running" && host.inspect("c1", "{{.State.Pid}}") != first
+    ));
+}
+
+#[test]
 fn a_killed_keeper_harms_nothing() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();

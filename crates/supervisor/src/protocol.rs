@@ -74,6 +74,11 @@ pub enum Request {
         /// The new policy.
         policy: Policy,
     },
+    /// The container has another name.
+    Rename {
+        /// The new name.
+        name: String,
+    },
     /// Changes limits of the control group.
     UpdateResources {
         /// All limits, also those that stay.

@@ -1,6 +1,9 @@
 //! Gives a container another name.
 
+use std::os::fd::BorrowedFd;
+
 use base::{Error, Result, crash_point};
+use supervisor::client::Client;
 
 use super::unfinished::{self, Work};
 use crate::caller::Operation;
@@ -38,8 +41,16 @@ impl Engine {
         }
         crash_point!("rename.record-written");
         names::release(&self.root, &old_name, &container.id)?;
+        tell_supervisor(container.directory(), new_name);
         unfinished::end(&self.root, &container.id)?;
         self.container_event("rename", &container, [("oldName", format!("/{old_name}"))]);
         Ok(())
+    }
+}
+
+/// Its events carry the name. One that is too old to be told, or ends just now, goes on with the old one, which harms nothing else.
+pub(super) fn tell_supervisor(directory: BorrowedFd<'_>, name: &str) {
+    if let Ok(Some(client)) = Client::connect(directory) {
+        let _ = client.rename(name);
     }
 }

@@ -116,6 +116,7 @@ impl Engine {
         if let Some(true_name) = record::name_of(directory.as_fd())? {
             if work == Work::Renaming {
                 release_all(&self.root, &name, id, Some(&true_name))?;
+                super::rename::tell_supervisor(directory.as_fd(), &true_name);
             }
             // It was made, or nothing of it is gone yet: whoever wants it removed says so again.
             return end(&self.root, id);

@@ -13,8 +13,6 @@ use crate::{Caller, Engine, plan};
 impl Engine {
     /// Gives the container another restart policy.
     ///
-    /// A container that had none when it was started gets no keeper by this: its restarts begin with the next start of its supervisor's own.
-    ///
     /// # Errors
     /// `Conflict` when it removes itself on exit.
     pub fn update_restart_policy(&self, caller: &Caller, name: &str, policy: RestartPolicy) -> Result<()> {

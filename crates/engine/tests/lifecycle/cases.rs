@@ -173,6 +173,9 @@ fn rename_moves_the_name() {
     host.start("web").unwrap();
     rename("web", "front").unwrap();
     assert_eq!(host.inspect("front").id.as_str(), web);
+    // What runs already hears of it.
+    host.stop("front").unwrap();
+    assert_eq!(host.named(&web, "die"), "front");
     host.create("web", "true");
     assert_eq!(host.names().len(), 3);
 }
@@ -254,12 +257,12 @@ fn shutdown_and_boot() {
     host.stop("stopped").unwrap();
     let shutdown = host.engine.shut_down(&host.caller).unwrap();
     assert_eq!((shutdown.stopped.len(), shutdown.failed.len()), (4, 0), "{shutdown:?}");
+    wait_until(|| (!host.names().contains(&"once".to_owned())).then_some(())).unwrap();
     assert!(host.names().iter().all(|name| !host.status(name).is_alive()));
     let booted = host.engine.boot(&host.caller).unwrap();
     assert_eq!((booted.started.len(), booted.failed.len()), (2, 0), "{booted:?}");
     assert_eq!((host.status("always"), host.status("unless")), (Status::Running, Status::Running));
     assert_eq!((host.status("no"), host.status("stopped")), (Status::Exited, Status::Exited));
-    assert!(!host.names().contains(&"once".to_owned()));
     assert!(host.engine.boot(&host.caller).unwrap().started.is_empty());
 }
 

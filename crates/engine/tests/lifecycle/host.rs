@@ -171,14 +171,22 @@ impl Host {
 
     /// What the journal tells of a container: actions, with exit codes.
     pub fn actions(&self, id: &str) -> Vec<String> {
-        let text = std::fs::read_to_string(self.path.join("root/events.jsonl")).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<engine::events::Event>(line).unwrap());
-        let own = events.filter(|event| event.subject == id);
-        own.map(|event| match event.attributes.get("exitCode") {
+        let told = |event: engine::events::Event| match event.attributes.get("exitCode") {
             Some(code) => format!("{} {code}", event.action),
             None => event.action,
-        })
-        .collect()
+        };
+        self.events(id).into_iter().map(told).collect()
+    }
+
+    /// The name that the last event of this action carries.
+    pub fn named(&self, id: &str, action: &str) -> String {
+        self.events(id).iter().rfind(|event| event.action == action).unwrap().attributes["name"].clone()
+    }
+
+    fn events(&self, id: &str) -> Vec<engine::events::Event> {
+        let text = std::fs::read_to_string(self.path.join("root/events.jsonl")).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<engine::events::Event>(line).unwrap());
+        events.filter(|event| event.subject == id).collect()
     }
 
     pub fn directory(&self, id: &str) -> PathBuf {

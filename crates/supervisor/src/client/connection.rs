@@ -162,6 +162,14 @@ impl Client {
         self.done(&Request::UpdateRestartPolicy { policy })
     }
 
+    /// Tells the name that events carry from now on.
+    ///
+    /// # Errors
+    /// `Unsupported` when the supervisor is too old to know the request.
+    pub fn rename(&self, name: &str) -> Result<()> {
+        self.done(&Request::Rename { name: name.to_owned() })
+    }
+
     /// Changes the limits of the container, also for its next starts by the restart policy.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! Connections, and what is asked over them.
 
+use super::callback::Callback;
 use super::stop::Answer;
 use super::{Phase, Supervisor};
 use crate::client::control_address;
 use crate::files;
 use crate::protocol::{self, Condition, Reply, Request, SignalMeaning};
+use crate::restart::Policy;
 use crate::state::Status;
 use base::{Context, Error, Kind, Result};
 use rustix::fs::{AtFlags, Mode};
@@ -142,7 +144,16 @@ impl Supervisor {
             Request::Pause => self.pause()?,
             Request::Resume => self.resume()?,
             Request::Wait { condition } => return Ok(self.wait(number, condition)),
-            Request::UpdateRestartPolicy { policy } => self.plan.restart = policy,
+            Request::UpdateRestartPolicy { policy } => {
+                self.plan.restart = policy;
+                if policy != Policy::No {
+                    self.keeper.ensure(self.plan.id.as_str(), &Callback::of_plan(&self.plan))?;
+                }
+            }
+            Request::Rename { name } => {
+                self.plan.attributes.insert("name".to_owned(), name.clone());
+                self.plan.name = name;
+            }
             Request::UpdateResources { resources } => self.update_resources(*resources)?,
         }
         Ok(Some((Reply::Done, Vec::new())))

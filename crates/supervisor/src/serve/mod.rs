@@ -63,6 +63,7 @@ struct Supervisor {
     alive: Option<Lock>,
     joined: BTreeMap<String, OwnedFd>,
     oom_score_adjustment: i32,
+    keeper: keeper::Keeper,
     state: State,
     phase: Phase,
     container: Option<Container>,
@@ -158,6 +159,7 @@ impl Supervisor {
             alive: Some(alive),
             joined,
             oom_score_adjustment: inherited.oom_score_adjustment,
+            keeper: inherited.keeper,
             state,
             phase: Phase::Created,
             container: None,
@@ -193,6 +195,7 @@ impl Supervisor {
             self.compressing = self.log.compress().unwrap_or(false);
         }
         self.sync();
+        self.keeper.dismiss();
     }
 
     fn is_done(&self) -> bool {

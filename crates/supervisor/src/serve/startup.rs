@@ -1,7 +1,7 @@
 //! The first steps of a supervisor: it lets go of all that it inherited from whoever started it.
 
 use super::callback::Callback;
-use super::keeper;
+use super::keeper::{self, Keeper};
 use base::{Context, Error, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
@@ -43,6 +43,8 @@ pub(super) struct Inherited {
     pub(super) signals: OwnedFd,
     /// The score that its children get instead of its own.
     pub(super) oom_score_adjustment: i32,
+    /// Who keeps it.
+    pub(super) keeper: Keeper,
 }
 
 /// Resets what was inherited. With a keeper wanted, this returns in a child, and the keeper never returns.
@@ -60,11 +62,13 @@ pub(super) fn reset(arguments: &Arguments) -> Result<Inherited> {
     enter_cgroup(&arguments.cgroup_parent);
     let oom_score_adjustment = protect_from_oom();
     base::crash_point!("supervisor.reset");
+    let mut keeper = Keeper::Absent;
     if let Some(keep) = &arguments.keep {
         engine = keeper::fork(&arguments.id, keep, engine)?;
+        keeper = Keeper::Parent;
     }
     let signals = sys::process::signal_descriptor(&[TERMINATE]).context("read signals")?;
-    Ok(Inherited { engine, signals, oom_score_adjustment })
+    Ok(Inherited { engine, signals, oom_score_adjustment, keeper })
 }
 
 fn take_socket() -> Result<OwnedFd> {

@@ -34,6 +34,7 @@ pub const CASES: &[(&str, fn())] = &[
     ("memory_that_runs_out_is_told", memory_that_runs_out_is_told),
     ("a_killed_supervisor_leaves_a_broken_container", a_killed_supervisor_leaves_a_broken_container),
     ("the_keeper_calls_for_help", the_keeper_calls_for_help),
+    ("a_policy_that_comes_later_brings_a_keeper", a_policy_that_comes_later_brings_a_keeper),
     ("two_supervisors_are_one_too_many", two_supervisors_are_one_too_many),
     ("the_program_is_out_of_reach", the_program_is_out_of_reach),
     ("a_failure_of_the_set_up_is_told", a_failure_of_the_set_up_is_told),
@@ -344,6 +345,33 @@ fn the_keeper_calls_for_help() {
     kill_process(Pid::from_raw(parent).unwrap(), Signal::KILL).unwrap();
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(machine.client().state().unwrap().status, Status::Running);
+}
+
+fn a_policy_that_comes_later_brings_a_keeper() {
+    let machine = Machine::new("sleep 1000");
+    machine.run();
+    machine.client().update_restart_policy(Policy::Always).unwrap();
+    kill_process(supervisor_of(&machine), Signal::KILL).unwrap();
+    let called = wait_until(|| machine.called());
+    assert_eq!(called.unwrap(), format!("container-restart {}", machine.plan.id));
+    // A second change brings no second one, and the end of the work none to life.
+    machine.run();
+    let children = || {
+        let supervisor = machine.state().supervisor_pid;
+        let text = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
+    };
+    let init = children();
+    for policy in [Policy::Always, Policy::No, Policy::UnlessStopped] {
+        machine.client().update_restart_policy(policy).unwrap();
+    }
+    let keepers: Vec<i32> = children().into_iter().filter(|child| !init.contains(child)).collect();
+    assert_eq!(keepers.len(), 1, "{keepers:?}");
+    kill_process(supervisor_of(&machine), Signal::TERM).unwrap();
+    machine.exited();
+    let keeper = Pid::from_raw(keepers[0]).unwrap();
+    wait_until(|| test_kill_process(keeper).is_err().then_some(())).expect("the keeper outlived its supervisor");
+    assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
 }
 
 fn two_supervisors_are_one_too_many() {
