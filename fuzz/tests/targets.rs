@@ -187,6 +187,7 @@ fn api_request() {
         root: scratch.path("root"),
         runroot: scratch.path("run"),
         configuration: engine::Configuration::default(),
+        configuration_file: None,
         binary: "/bin/true".into(),
     };
     let engine = InProcess::new(engine::Engine::open(options).unwrap());
