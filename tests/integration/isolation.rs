@@ -1,6 +1,7 @@
 //! What separates a container from its host: namespaces, capabilities, system calls, devices, masks.
 
 use crate::harness::{Host, IMAGE, eventually};
+use crate::kernel;
 
 fn observe(host: &Host, flags: &[&str], script: &str) -> String {
     let mut arguments = vec!["run", "--rm"];
@@ -112,6 +113,36 @@ fn no_new_privileges() {
     assert_eq!(observe(&host, &[], script), "0");
     assert_eq!(observe(&host, &["--security-opt", "no-new-privileges"], script), "1");
     host.berth(["run", "--rm", "--security-opt", "nonsense", IMAGE, "true"]).code(125).says("nonsense");
+}
+
+#[test]
+fn labels_need_a_security_module() {
+    let host = Host::with_image();
+    for none in ["label=disable", "label:disable", "apparmor=unconfined"] {
+        assert_eq!(observe(&host, &["--security-opt", none], "echo runs"), "runs");
+    }
+    // With the module, nobody has loaded this profile or knows this type.
+    for (option, facility, lacks) in [
+        (
+            "apparmor=berth-test-absent",
+            kernel::APPARMOR,
+            "--security-opt apparmor=berth-test-absent: AppArmor is not enabled",
+        ),
+        (
+            "label=type:berth_test_absent_t",
+            kernel::SELINUX,
+            "--security-opt label=type:berth_test_absent_t: SELinux is not enabled",
+        ),
+    ] {
+        let says = if facility.is_there() { "berth" } else { lacks };
+        host.berth(["run", "--name", "box", "--security-opt", option, IMAGE, "true"]).code(125).says(says);
+        host.berth(["rm", "box"]).ok();
+        host.berth(["run", "--rm", "--security-opt", option, IMAGE, "true"]).code(125);
+    }
+    assert!(host.containers().is_empty());
+    for wrong in ["label=type", "label=kind:x", "apparmor=", "label"] {
+        host.berth(["run", "--rm", "--security-opt", wrong, IMAGE, "true"]).code(125).says(wrong);
+    }
 }
 
 #[test]

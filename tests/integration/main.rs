@@ -17,6 +17,7 @@ mod help;
 mod hostile_registry;
 mod images;
 mod isolation;
+mod kernel;
 mod lifecycle;
 mod limits;
 mod logins;

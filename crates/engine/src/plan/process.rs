@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use base::{Context, Result, file};
+use base::{Context, Error, Result, file};
 use runtime::seccomp::{self, Conditions};
 use runtime::spec::{Limit, Process};
 
@@ -15,6 +15,10 @@ use crate::layout::Layout;
 
 /// Longer profiles of system calls are none.
 const PROFILE_LIMIT_BYTES: u64 = 4 << 20;
+/// `Y` where AppArmor is enabled.
+const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
+/// There where SELinux is enabled.
+const SELINUX: &str = "/sys/fs/selinux/enforce";
 
 /// The process that `settings` describe, with `hostname` as it will see it.
 ///
@@ -51,8 +55,8 @@ pub(crate) fn plan(
         limits: limits.iter().map(limit).collect(),
         oom_score_adjustment: (settings.oom_score_adj != 0).then_some(settings.oom_score_adj),
         system_calls: filter(&security.filter, capabilities, layout)?,
-        apparmor_profile: apparmor_profile(&security),
-        selinux_label: selinux_label(&security),
+        apparmor_profile: apparmor_profile(&security, Path::new(APPARMOR))?,
+        selinux_label: selinux_label(&security, Path::new(SELINUX))?,
     })
 }
 
@@ -75,37 +79,43 @@ fn read_profile(path: &Path) -> Result<String> {
     let what = || format!("seccomp profile {}", path.display());
     let file = std::fs::File::open(path).with_context(what)?;
     let bytes = file::read_file_bounded(file.into(), PROFILE_LIMIT_BYTES).with_context(what)?;
-    String::from_utf8(bytes).map_err(|_| base::Error::invalid(format!("{}: it is no text", what())))
+    String::from_utf8(bytes).map_err(|_| Error::invalid(format!("{}: it is no text", what())))
 }
 
 // Without a profile a process keeps the one of its supervisor, which has none unless somebody confined the engine.
-fn apparmor_profile(security: &Security) -> Option<String> {
+fn apparmor_profile(security: &Security, enabled: &Path) -> Result<Option<String>> {
+    let is_enabled = std::fs::read_to_string(enabled).is_ok_and(|text| text.trim() == "Y");
     match security.apparmor.as_str() {
-        "" => None,
-        "unconfined" if !is_enabled("/sys/module/apparmor/parameters/enabled", "Y") => None,
-        profile => Some(profile.to_owned()),
+        "" => Ok(None),
+        "unconfined" if !is_enabled => Ok(None),
+        profile if !is_enabled => Err(absent(&format!("apparmor={profile}"), "AppArmor")),
+        profile => Ok(Some(profile.to_owned())),
     }
 }
 
-fn selinux_label(security: &Security) -> Option<String> {
-    if security.labels.is_empty() || security.label_disabled || !Path::new("/sys/fs/selinux/enforce").exists() {
-        return None;
+fn selinux_label(security: &Security, enforce: &Path) -> Result<Option<String>> {
+    if security.label_disabled {
+        return Ok(None);
+    }
+    let Some((key, value)) = security.labels.first() else { return Ok(None) };
+    if !enforce.exists() {
+        return Err(absent(&format!("label={key}:{value}"), "SELinux"));
     }
     let part = |key: &str, default: &str| {
         let given = security.labels.iter().rev().find(|(own, _)| own == key);
         given.map_or(default, |(_, value)| value).to_owned()
     };
-    Some(format!(
+    Ok(Some(format!(
         "{}:{}:{}:{}",
         part("user", "system_u"),
         part("role", "system_r"),
         part("type", "container_t"),
         part("level", "s0")
-    ))
+    )))
 }
 
-fn is_enabled(path: &str, value: &str) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value)
+fn absent(option: &str, module: &str) -> Error {
+    Error::unsupported(format!("--security-opt {option}: {module} is not enabled on this host: leave the option out"))
 }
 
 #[cfg(test)]
@@ -126,5 +136,28 @@ mod tests {
         let open = Settings { security_options: vec!["seccomp=unconfined".to_owned()], ..settings };
         assert_eq!(plan(&open, "web", &Configuration::default(), &layout).unwrap().system_calls, None);
         std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn labels_need_their_module() {
+        let security = |apparmor: &str, labels: &[(&str, &str)], label_disabled| Security {
+            apparmor: apparmor.to_owned(),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            label_disabled,
+            ..Security::default()
+        };
+        let (absent, present) = (Path::new("/nonexistent"), Path::new("/"));
+        let refusal = |outcome: Result<Option<String>>| outcome.unwrap_err().to_string();
+        for open in [security("unconfined", &[("type", "a")], true), security("", &[], false)] {
+            assert_eq!(apparmor_profile(&open, absent).unwrap(), None);
+            assert_eq!(selinux_label(&open, absent).unwrap(), None);
+            assert_eq!(selinux_label(&open, present).unwrap(), None);
+        }
+        let labelled = security("mine", &[("type", "a"), ("level", "s1"), ("type", "b")], false);
+        let refused = refusal(apparmor_profile(&labelled, absent));
+        assert!(refused.contains("--security-opt apparmor=mine: AppArmor is not enabled"), "{refused}");
+        let refused = refusal(selinux_label(&labelled, absent));
+        assert!(refused.contains("--security-opt label=type:a: SELinux is not enabled"), "{refused}");
+        assert_eq!(selinux_label(&labelled, present).unwrap().unwrap(), "system_u:system_r:b:s1");
     }
 }
