@@ -180,6 +180,50 @@ fn stop_is_immediate_where_it_is_certain() {
     assert_eq!(host.inspect("init", "{{.State.ExitCode}}"), "143");
 }
 
+/// A program that blocks `SIGTERM` and gets it from a descriptor, or where it has an argument as `tini` does: by waiting for it, which does not show that it
+/// is blocked. It needs a while to end, with 44.
+const READER: &str = r#"
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    sigset_t set;
+    struct signalfd_siginfo information;
+    (void)arguments;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, 0);
+    if (count > 1) {
+        if (sigwaitinfo(&set, 0) != SIGTERM) return 1;
+    } else {
+        if (read(signalfd(-1, &set, 0), &information, sizeof information) != sizeof information) return 1;
+    }
+    usleep(300000);
+    return 44;
+}
+"#;
+
+#[test]
+fn stop_waits_for_what_may_read_its_signals() {
+    let host = Host::with_image();
+    let source = host.file("reader.c", READER);
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-static", "-o"]).arg(host.path("reader")).arg(source);
+    assert!(compiler.status().unwrap().success());
+    let reader = format!("{}:/reader:ro", host.path("reader").display());
+    let child = "trap 'sleep 0.3; exit 43' TERM; while :; do sleep 0.05; done";
+    host.berth(["run", "-d", "--name", "signalfd", "-v", &reader, IMAGE, "/reader"]).ok();
+    host.berth(["run", "-d", "--name", "waiting", "-v", &reader, IMAGE, "/reader", "wait"]).ok();
+    let tini = "/usr/bin/tini-static:/tini:ro";
+    host.berth(["run", "-d", "--name", "tini", "-v", tini, IMAGE, "/tini", "--", "sh", "-c", child]).ok();
+    // From now on a process that cannot notice its signal is killed at once.
+    std::thread::sleep(Duration::from_millis(10_500));
+    let names = ["signalfd", "waiting", "tini"];
+    host.berth(["stop", "-t", "60"].iter().chain(&names)).ok();
+    let codes = names.map(|name| host.inspect(name, "{{.State.ExitCode}}"));
+    assert_eq!(codes, ["44", "44", "43"]);
+}
+
 #[test]
 fn the_daemon_is_not_needed_and_its_end_harms_nothing() {
     let host = Host::with_image();
