@@ -113,6 +113,93 @@ fn commands_work_through_a_daemon() {
 }
 
 #[test]
+fn the_environment_names_a_host_and_the_flag_wins() {
+    let (host, other) = (Host::with_image(), Host::new());
+    let (daemon, second) = (Daemon::start(&host), Daemon::start(&other));
+    host.berth(["create", "--name", "here", IMAGE, "true"]).ok();
+    let names = |variable: &str, flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.env_clear().env("HOME", host.path("home")).env("DOCKER_HOST", variable);
+        finish(
+            {
+                command.args(["--root", "/nonexistent"]).args(flags).args(["ps", "-a", "--format", "{{.Names}}"]);
+                command
+            },
+            b"",
+        )
+    };
+    let (full, empty) = (address(&host), address(&other));
+    assert_eq!(names(&full, &[]).ok().stdout, "here\n");
+    assert_eq!(names(&empty, &[]).ok().stdout, "");
+    assert_eq!(names(&empty, &["-H", &full]).ok().stdout, "here\n");
+    assert_eq!(names(&full, &["--host", &empty]).ok().stdout, "");
+    names("unix:///nonexistent/berth.sock", &[]).code(1).says("is berth daemon running?");
+    names("nonsense", &[]).code(1).says("nonsense");
+    // Empty is not set: this process is the engine, with a state root that cannot be one.
+    names("", &["--root", "/proc/nothing"]).code(1).says("/proc/nothing");
+    drop((daemon, second));
+}
+
+#[test]
+fn the_log_level_decides_what_is_said() {
+    let host = Host::with_image();
+    let lines = |flags: &[&str], configuration: &str| {
+        let file = host.file("engine.json", configuration);
+        let mut command = host.command();
+        command.arg("--config-file").arg(file).args(flags).args(["daemon", "-H", &address(&host)]);
+        let daemon = Background::start(&mut command);
+        assert!(eventually(|| UnixStream::connect(socket(&host)).is_ok()), "the daemon does not listen");
+        let client = |arguments: &[&str]| host.berth([&["-H", &address(&host)], arguments].concat());
+        client(&["ps"]).ok();
+        client(&["inspect", "--type", "container", "nothing"]).code(1);
+        let mut raw = UnixStream::connect(socket(&host)).unwrap();
+        raw.write_all(b"POST /build HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
+        raw.read_to_end(&mut Vec::new()).unwrap();
+        let debug = client(&["info", "--format", "{{.Debug}}"]).ok().out();
+        daemon.signal("TERM");
+        let stderr = daemon.finish().ok().stderr;
+        let says = [
+            "listening on",
+            "GET /v1.51/containers/json: 200",
+            "/containers/nothing/json: 404 No such container",
+            "POST /build: 501",
+        ];
+        (says.map(|text| stderr.contains(text)), debug == "true")
+    };
+    let (everything, usual, warnings, nothing) =
+        ([true; 4], [true, false, false, true], [false, false, false, true], [false; 4]);
+    for (flags, configuration, expected) in [
+        (&[][..], "{}", usual),
+        (&["-D"], "{}", everything),
+        (&["-l", "debug"], "{}", everything),
+        (&["--log-level=warn"], "{}", warnings),
+        (&["-l", "error"], "{}", nothing),
+        (&["-l", "fatal", "--debug"], "{}", everything),
+        (&[], r#"{"debug":true}"#, everything),
+        (&[], r#"{"log-level":"warn"}"#, warnings),
+        (&["-l", "info"], r#"{"log-level":"error","debug":true}"#, usual),
+    ] {
+        let (said, debug) = lines(flags, configuration);
+        assert_eq!((said, debug), (expected, expected == everything), "{flags:?} {configuration}");
+    }
+    host.berth(["-l", "loud", "ps"]).code(125).says("\"loud\": use debug, info, warn, error or fatal");
+    let wrong = host.file("engine.json", r#"{"log-level":"loud"}"#);
+    host.berth(["--config-file", wrong.to_str().unwrap(), "ps"]).code(1).says("log-level: unable to parse");
+}
+
+#[test]
+fn a_command_shows_its_requests() {
+    let host = Host::with_image();
+    let quiet = host.berth(["inspect", "--type", "image", IMAGE]).ok();
+    assert_eq!(quiet.stderr, "");
+    let loud = host.berth(["-D", "inspect", "--type", "image", IMAGE]).ok();
+    assert_eq!((loud.stdout, loud.stderr), (quiet.stdout, format!("debug: GET /images/{IMAGE}/json: 200\n")));
+    host.berth(["-l", "debug", "rm", "nothing"]).code(1).says("debug: DELETE /containers/nothing: 404\n");
+    let daemon = Daemon::start(&host);
+    daemon.berth(&["--debug", "ps"]).ok().says("debug: GET /containers/json: 200\n");
+}
+
+#[test]
 fn dockers_client_works_with_a_daemon() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);

@@ -22,6 +22,7 @@ pub mod types;
 mod version;
 
 pub use client::Client;
+pub use engine::LogLevel;
 pub use filters::Filters;
 pub use message::{Headers, Method, Request, RequestBody, Response, ResponseBody};
 pub use query::Query;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Context, Error, Result};
 use cli::Globals;
-use engine::{Configuration, Engine, Options, layout};
+use engine::{Configuration, Engine, LogLevel, Options, layout};
 
 /// What the administrator decided, unless `--config-file` names another file.
 const CONFIGURATION: &str = "/etc/berth/engine.json";
@@ -25,7 +25,10 @@ pub(crate) fn engine(globals: &Globals) -> Result<Engine> {
 /// # Errors
 /// `Invalid` and `Unsupported` for a configuration that says something else than an engine can do; `NotFound` for a named file that is missing.
 pub(crate) fn options(globals: &Globals) -> Result<Options> {
-    let configuration = configuration(globals.config_file.as_deref())?;
+    let mut configuration = configuration(globals.config_file.as_deref())?;
+    let configured = if configuration.debug { Some(LogLevel::Debug) } else { configuration.log_level };
+    configuration.log_level = globals.log_level.or(configured);
+    configuration.debug = configuration.log_level == Some(LogLevel::Debug);
     let choose = |flag: &Option<PathBuf>, key: &Option<PathBuf>, default: &str| {
         flag.clone().or_else(|| key.clone()).unwrap_or_else(|| PathBuf::from(default))
     };

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use api::daemon::{Failures, Options};
+use api::daemon::Options;
 use base::{Context, Result, file};
-use cli::{Globals, LogLevel};
+use cli::Globals;
 use engine::Engine;
 
 use crate::open;
@@ -27,9 +27,8 @@ pub(crate) fn daemon(globals: &Globals, hosts: &[String]) -> Result<()> {
         let_through(&runroot)?;
         hosts.push(format!("unix://{}", runroot.join(SOCKET).display()));
     }
-    let wordy = globals.log_level == LogLevel::Debug || configuration.debug;
-    let failures = if wordy { Failures::Said } else { Failures::Quiet };
-    api::daemon::serve(&engine, &Options { hosts, group: configuration.group.clone(), failures, ..Options::default() })
+    let log_level = configuration.log_level.unwrap_or_default();
+    api::daemon::serve(&engine, &Options { hosts, group: configuration.group.clone(), log_level, ..Options::default() })
 }
 
 /// Lets members of the socket's group through the run root to the socket, without letting them list what else is there.

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use api::Transport;
-use base::{Error, Result};
+use api::{LogLevel, Transport};
+use base::Result;
 
 use crate::flags::Matches;
 
@@ -64,25 +64,10 @@ pub struct Globals {
     pub config_file: Option<PathBuf>,
     /// `--host` or `DOCKER_HOST`: the socket of an engine elsewhere; nothing makes this process the engine.
     pub host: Option<String>,
-    /// `--log-level`; `debug` with `-D`.
-    pub log_level: LogLevel,
+    /// `--log-level`; `debug` with `-D`; nothing where neither is given.
+    pub log_level: Option<LogLevel>,
     /// The folder of Docker's `config.json`.
     pub client_folder: PathBuf,
-}
-
-/// What the engine logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// What happens.
-    Info,
-    /// What may be wrong.
-    Warn,
-    /// What is wrong.
-    Error,
-    /// What ends the program.
-    Fatal,
 }
 
 impl Globals {
@@ -93,15 +78,8 @@ impl Globals {
         let client_folder = path("config")
             .or_else(|| variable("DOCKER_CONFIG").map(|folder| environment.directory.join(folder)))
             .unwrap_or_else(|| PathBuf::from(home).join(".docker"));
-        let log_level = match matches.text("log-level") {
-            _ if matches.is("debug") => LogLevel::Debug,
-            None | Some("info") => LogLevel::Info,
-            Some("debug" | "trace") => LogLevel::Debug,
-            Some("warn" | "warning") => LogLevel::Warn,
-            Some("error") => LogLevel::Error,
-            Some("fatal" | "panic") => LogLevel::Fatal,
-            Some(other) => return Err(Error::invalid(format!("unable to parse logging level: {other}"))),
-        };
+        let named = matches.text("log-level").map(str::parse).transpose()?;
+        let log_level = if matches.is("debug") { Some(LogLevel::Debug) } else { named };
         Ok(Self {
             root: path("root"),
             runroot: path("runroot"),

@@ -16,8 +16,9 @@ mod nearest;
 mod progress;
 mod session;
 mod stream;
+mod trace;
 
-pub use environment::{Environment, Globals, Hooks, LogLevel};
+pub use environment::{Environment, Globals, Hooks};
 
 /// Runs the command line `arguments` (without the program's name) and returns the exit code.
 ///

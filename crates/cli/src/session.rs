@@ -3,12 +3,13 @@
 use std::cell::OnceCell;
 use std::io::{ErrorKind, Write};
 
-use api::Client;
+use api::{Client, LogLevel};
 use base::{Context, Error, Kind, Result};
 
 use crate::command::{Failure, Outcome};
 use crate::credentials::{ClientConfiguration, Credentials};
 use crate::environment::{Environment, Globals};
+use crate::trace::Traced;
 use oci::reference::Reference;
 
 /// So many things are done at once, as in Docker.
@@ -48,10 +49,12 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Session::client`].
     pub(crate) fn connect(&self) -> Result<Client> {
-        Ok(match &self.globals.host {
-            Some(host) => Client::new(Box::new(api::Socket::new(host)?)),
-            None => Client::new((self.environment.hooks.in_process)(&self.globals)?),
-        })
+        let transport = match &self.globals.host {
+            Some(host) => Box::new(api::Socket::new(host)?),
+            None => (self.environment.hooks.in_process)(&self.globals)?,
+        };
+        let is_traced = self.globals.log_level == Some(LogLevel::Debug);
+        Ok(Client::new(if is_traced { Box::new(Traced(transport)) } else { transport }))
     }
 
     /// The user's `config.json`.

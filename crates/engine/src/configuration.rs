@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use base::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::LogLevel;
 use crate::containers::{CgroupMode, IpcMode, Ulimit};
 
 /// What the administrator decided. Every field has the default of a missing file.
@@ -23,10 +24,10 @@ pub struct Configuration {
     pub hosts: Vec<String>,
     /// Which group may use the daemon's socket.
     pub group: Option<String>,
-    /// Whether debug messages are shown.
+    /// `log_level` is `debug`, whatever it says itself; the flags `-l` and `-D` win.
     pub debug: bool,
-    /// `debug`, `info`, `warn`, `error`, `fatal`.
-    pub log_level: Option<String>,
+    /// How much the daemon says; the flags `-l` and `-D` win.
+    pub log_level: Option<LogLevel>,
     /// The log driver of new containers; `None`: `json-file`.
     pub log_driver: Option<String>,
     /// Its options.

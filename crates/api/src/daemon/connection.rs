@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use base::Error;
 use bytes::{Buf, Bytes, BytesMut};
-use engine::Caller;
+use engine::{Caller, LogLevel};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 
 use super::opening::{self, Opening};
 use super::response::{self, Answered, Asked};
-use super::{Failures, Server, relay, request, say};
+use super::{Server, relay, request};
 use crate::message::{Request, Response, ResponseBody};
 use crate::router;
 use crate::types::ErrorMessage;
@@ -97,15 +97,20 @@ impl Client {
         self.note(&line, answered.await.unwrap_or_else(failed))
     }
 
-    /// Says where it is wished that a request failed.
+    /// Says where it is wished how a request ended. What the client got wrong it was told.
     fn note(&self, line: &str, answer: Response) -> Response {
-        if self.server.failures == Failures::Said && answer.status >= 400 {
-            let message = match &answer.body {
-                ResponseBody::Bytes(bytes) => serde_json::from_slice::<ErrorMessage>(bytes).map(|error| error.message),
-                _ => Ok(String::new()),
-            };
-            say(&format!("{line}: {} {}", answer.status, message.unwrap_or_default()));
-        }
+        let message = match &answer.body {
+            ResponseBody::Bytes(bytes) if answer.status >= 400 => {
+                serde_json::from_slice(bytes).map(|error: ErrorMessage| format!(" {}", error.message)).ok()
+            }
+            _ => None,
+        };
+        let level = match answer.status {
+            501 | 503 => LogLevel::Warn,
+            500.. => LogLevel::Error,
+            _ => LogLevel::Debug,
+        };
+        self.server.say(level, &format!("{line}: {}{}", answer.status, message.unwrap_or_default()));
         answer
     }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Context, Result};
-use engine::{Caller, Engine};
+use engine::{Caller, Engine, LogLevel};
 use rustix::process::{Resource, Rlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,32 +44,23 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Whose members may use the sockets; nothing: `docker` where there is such a group, else only root.
     pub group: Option<String>,
-    /// What is said of requests that fail.
-    pub failures: Failures,
+    /// How much is said on standard error.
+    pub log_level: LogLevel,
     /// How long a client may take for the head of a request, and do nothing in between.
     pub patience: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hosts: Vec::new(), group: None, failures: Failures::Quiet, patience: Duration::from_secs(60) }
+        Self { hosts: Vec::new(), group: None, log_level: LogLevel::default(), patience: Duration::from_secs(60) }
     }
-}
-
-/// What is said of requests that fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failures {
-    /// A line for each on standard error.
-    Said,
-    /// Nothing: the client was told.
-    Quiet,
 }
 
 /// What all connections share.
 #[derive(Debug)]
 struct Server {
     engine: Engine,
-    failures: Failures,
+    log_level: LogLevel,
     patience: Duration,
     /// Becomes true when a signal has come.
     closing: watch::Receiver<bool>,
@@ -101,7 +92,7 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
     let busy = Arc::new(());
     let server = Arc::new(Server {
         engine: engine.clone(),
-        failures: options.failures,
+        log_level: options.log_level,
         patience: options.patience,
         closing,
         busy: busy.clone(),
@@ -113,7 +104,7 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
         let socket =
             UnixListener::from_std(listener.socket()?).with_context(|| format!("listen on {}", listener.host()))?;
         accepting.spawn(accept(socket, listener.host().to_owned(), server.clone(), places.clone()));
-        say(&format!("listening on {}", listener.host()));
+        server.say(LogLevel::Info, &format!("listening on {}", listener.host()));
     }
     wait_for_signal(engine).await?;
     accepting.shutdown().await;
@@ -136,12 +127,13 @@ async fn run(engine: &Engine, options: &Options, listeners: Vec<Listener>) -> Re
 fn mend(server: &Arc<Server>) -> Result<()> {
     let server = server.clone();
     let work = move || {
+        let wrong = |line: String| server.say(LogLevel::Error, &line);
         match server.engine.mend_all(&Caller::engine()) {
-            Err(error) => say(&format!("mend: {error}")),
-            Ok(failed) => failed.iter().for_each(|(id, error)| say(&format!("mend {}: {error}", id.short()))),
+            Err(error) => wrong(format!("mend: {error}")),
+            Ok(failed) => failed.iter().for_each(|(id, error)| wrong(format!("mend {}: {error}", id.short()))),
         }
         if let Err(error) = server.engine.settle_layers() {
-            say(&format!("settle the layers: {error}"));
+            wrong(format!("settle the layers: {error}"));
         }
     };
     std::thread::Builder::new().name("mend".to_owned()).spawn(work).context("start a thread to mend containers")?;
@@ -186,7 +178,11 @@ fn raise_descriptor_limit() {
     let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// A line for whoever started the daemon, who may be gone.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+impl Server {
+    /// A line for whoever started the daemon, who may be gone.
+    fn say(&self, level: LogLevel, line: &str) {
+        if level >= self.log_level {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
 }

@@ -26,7 +26,9 @@ pub(crate) fn version(engine: &Engine, _: &Caller, _: Call) -> Result<Response> 
 }
 
 pub(crate) fn info(engine: &Engine, caller: &Caller, _: Call) -> Result<Response> {
-    Response::json(200, &convert::system::info(engine.info(caller)?))
+    let mut info = convert::system::info(engine.info(caller)?);
+    info.debug = engine.configuration().debug;
+    Response::json(200, &info)
 }
 
 pub(crate) fn events(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {

@@ -1,10 +1,10 @@
 //! `info`: facts about client, engine and host.
 
+use api::LogLevel;
 use api::types::Info;
 use base::Error;
 
 use crate::command::{Action, Codes, Command, Outcome};
-use crate::environment::LogLevel;
 use crate::flags::{Arity, Matches, Order};
 use crate::format::document::Document;
 use crate::format::fields::with_names;
@@ -64,9 +64,9 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
     Ok(0)
 }
 
-fn client(level: LogLevel) -> Document {
+fn client(level: Option<LogLevel>) -> Document {
     let members = [
-        ("Debug", Document::Boolean(level == LogLevel::Debug)),
+        ("Debug", Document::Boolean(level == Some(LogLevel::Debug))),
         ("Version", Document::Text(env!("CARGO_PKG_VERSION").to_owned())),
         ("Context", Document::Text("default".to_owned())),
         ("Plugins", Document::List(Vec::new())),
@@ -75,11 +75,11 @@ fn client(level: LogLevel) -> Document {
     Document::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn client_text(level: LogLevel) -> String {
+fn client_text(level: Option<LogLevel>) -> String {
     format!(
         "Client:\n Version:    {}\n Context:    default\n Debug Mode: {}\n",
         env!("CARGO_PKG_VERSION"),
-        level == LogLevel::Debug
+        level == Some(LogLevel::Debug)
     )
 }
 
