@@ -25,7 +25,7 @@ pub struct CopyReport {
 
 /// Copies what lies below `source` into the directory `target`, which gets the attributes of `source` too.
 ///
-/// Both are walked by handle and no link is followed. Devices are copied as devices. `source` should not change meanwhile; whatever it does, nothing outside of
+/// Both are walked by handle and no link is followed. Devices are copied as devices. Neither should change meanwhile; whatever they do, nothing outside of
 /// `target` is touched.
 ///
 /// # Errors
@@ -85,8 +85,10 @@ impl Copy {
         if status.st_nlink > 1 {
             let key = (status.st_dev, status.st_ino);
             if let Some(first) = self.linked.get(&key) {
-                let flags = AtFlags::empty();
-                return rustix::fs::linkat(&self.target, first, into, name, flags).context("make a hard link");
+                // Only the last component goes to linkat(2), which would follow links in the directories before it.
+                let parent = self.target.directory(first.parent().unwrap_or(Path::new("")), Links::Refuse)?;
+                let first = first.file_name().unwrap_or_default();
+                return rustix::fs::linkat(&parent, first, into, name, AtFlags::empty()).context("make a hard link");
             }
             self.linked.insert(key, path.to_owned());
         }
@@ -179,4 +181,32 @@ fn next_data(file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<Option<(u
     };
     let end = rustix::fs::seek(file, SeekFrom::Hole(start)).context("look for a hole")?;
     Ok(Some((start, end.min(length))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_directory_that_becomes_a_link_leads_no_hard_link_out_of_the_target() {
+        let top = std::env::temp_dir().join(format!("snapshot-copy-{}", std::process::id()));
+        let (from, into, outside) = (top.join("from"), top.join("into"), top.join("outside"));
+        for directory in [&from.join("a"), &from.join("b"), &into, &outside] {
+            std::fs::create_dir_all(directory).unwrap();
+        }
+        std::fs::write(from.join("a/file"), "the image's").unwrap();
+        std::fs::hard_link(from.join("a/file"), from.join("b/file")).unwrap();
+        std::fs::write(outside.join("file"), "the host's").unwrap();
+        let mut copy = Copy::new(Tree::open(&from).unwrap(), Tree::open(&into).unwrap());
+        let mut found = Vec::new();
+        copy.directory(Path::new(""), &mut found).unwrap();
+        copy.directory(Path::new("a"), &mut found).unwrap();
+        // What a container does that has the target mounted.
+        std::fs::rename(into.join("a"), into.join("moved")).unwrap();
+        std::os::unix::fs::symlink(&outside, into.join("a")).unwrap();
+        assert!(copy.directory(Path::new("b"), &mut found).is_err());
+        assert_eq!(outside.join("file").metadata().unwrap().nlink(), 1);
+        std::fs::remove_dir_all(top).unwrap();
+    }
 }
