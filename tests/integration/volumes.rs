@@ -71,6 +71,33 @@ fn an_empty_volume_gets_what_the_image_has_there() {
 }
 
 #[test]
+fn a_volume_that_is_half_filled_is_cleared_only_as_long_as_nobody_used_it() {
+    let host = Host::with_image();
+    let filling = "create.volume-filling";
+    let own = |volume: &str| host.path(&format!("root/volumes/{volume}/_data/own"));
+    // Used by a container that is gone again.
+    host.berth_crashing(filling, ["create", "-v", "gone:/data", IMAGE, "true"]).code(-9);
+    host.berth(["run", "--rm", "-v", "gone:/x:nocopy", IMAGE, "touch", "/x/own"]).ok();
+    // By one that was there before.
+    host.berth(["create", "--name", "idle", "-v", "kept:/x:nocopy", IMAGE, "touch", "/x/own"]).ok();
+    host.berth_crashing(filling, ["create", "-v", "kept:/data", IMAGE, "true"]).code(-9);
+    host.berth(["start", "-a", "idle"]).ok();
+    // By nobody.
+    host.berth_crashing(filling, ["create", "-v", "new:/data", IMAGE, "true"]).code(-9);
+    std::fs::write(own("new"), "half").unwrap();
+    for (volume, has_own) in [("gone", true), ("kept", true), ("new", false)] {
+        let seen = host.berth(["run", "--rm", "-v", &format!("{volume}:/data"), IMAGE, "ls", "/data"]).ok().out();
+        assert_eq!((own(volume).exists(), seen.contains("seed")), (has_own, !has_own), "{volume}: {seen}");
+    }
+    host.berth(["rm", "idle"]).ok();
+    // An empty one is filled even if another container has it.
+    host.berth(["create", "--name", "idle", "-v", "shared:/nothing", IMAGE, "true"]).ok();
+    assert_eq!(host.berth(["run", "--rm", "-v", "shared:/data", IMAGE, "ls", "/data"]).ok().out(), "seed");
+    host.berth(["rm", "idle"]).ok();
+    host.berth(["volume", "rm", "gone", "kept", "new", "shared"]).ok();
+}
+
+#[test]
 fn anonymous_volumes_go_with_rm_v() {
     let host = Host::with_image();
     host.berth(["run", "--name", "c1", "-v", "/cache", IMAGE, "touch", "/cache/x"]).ok();

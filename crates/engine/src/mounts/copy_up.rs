@@ -16,15 +16,15 @@ use crate::volumes::{DATA, VolumeRecord};
 
 /// Held while a volume is being filled.
 const FILL_LOCK: &str = "fill.lock";
-/// There as long as a volume is half filled: a crash leaves it, and who comes next begins anew.
+/// There as long as a volume is half filled and nobody has used it: a crash leaves it, and who comes next begins anew.
 const FILLING: &str = "filling";
 
 impl Engine {
     /// Copies what the image of these layers has at `target` into the volume, with owners, modes, attributes and the directory's own, when
-    /// the volume is empty and the image has a directory there.
+    /// the volume is empty and the image has a directory there. Other containers may have the volume, and run, as with Docker: nothing of theirs is removed.
     ///
     /// # Errors
-    /// When the layers cannot be mounted or something cannot be copied; the volume is then filled anew by the next container that uses it.
+    /// When the layers cannot be mounted or something cannot be copied; the volume is then filled anew by the next container, unless one has used it.
     pub(crate) fn copy_up(&self, volume: &VolumeRecord, target: &str, layers: &[Digest]) -> Result<()> {
         // A path of the user's own is never filled.
         if !volume.options.is_empty() {
@@ -41,6 +41,9 @@ impl Engine {
             }
             let _lock = Lock::acquire(directory.as_fd(), FILL_LOCK, Sharing::Exclusive)?;
             if is_half()? {
+                if self.volumes_in_use()?.contains_key(&volume.name) {
+                    return file::remove(directory.as_fd(), FILLING);
+                }
                 clear(&data)?;
             } else if !data.entries()?.is_empty() {
                 return Ok(());
@@ -49,12 +52,29 @@ impl Engine {
                 return file::remove(directory.as_fd(), FILLING);
             };
             file::replace(directory.as_fd(), FILLING, b"", Durability::Lazy)?;
+            // In this order: a start that saw no such file has a record that is seen here.
+            if self.volumes_in_use()?.contains_key(&volume.name) {
+                file::remove(directory.as_fd(), FILLING)?;
+            }
             crash_point!("create.volume-filling");
             snapshot::copy_tree(source, OwnedFd::from(data))?;
             file::remove(directory.as_fd(), FILLING)
         };
         fill()
             .map_err(|error| error.context(format!("fill volume {} with what the image has at {target}", volume.name)))
+    }
+
+    /// Before a container gets the volume: what lies there is its own from now on, and is not cleared any more where a crash left it half filled.
+    ///
+    /// # Errors
+    /// When that cannot be noted.
+    pub(super) fn keep_half_filled(&self, name: &str) -> Result<()> {
+        let Some(directory) = self.volume_directory(name)? else { return Ok(()) };
+        if file::read_bounded(directory.as_fd(), FILLING, 16)?.is_some() {
+            let _lock = Lock::acquire(directory.as_fd(), FILL_LOCK, Sharing::Exclusive)?;
+            file::remove(directory.as_fd(), FILLING)?;
+        }
+        Ok(())
     }
 
     /// The directory at `target` of the image; `None` where it has none.

@@ -31,6 +31,7 @@ impl Engine {
                 let volume = self.find_volume(name)?.ok_or_else(|| {
                     Error::not_found(format!("volume {name} is gone: make it again with berth volume create {name}"))
                 })?;
+                self.keep_half_filled(name)?;
                 let subpath = (!subpath.is_empty()).then(|| PathBuf::from(subpath));
                 MountSource::Bind { path: volume.mountpoint, subpath, recursive: true }
             }
