@@ -3,7 +3,7 @@
 //! Where Debian's runc has the hole, the same attack runs on it too: that shows that the test can fail.
 
 use crate::harness::{Background, Finished, Host, IMAGE, eventually, finish, rootfs_archive};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,47 +52,92 @@ fn runc(host: &Host, folder: &Path, change: impl FnOnce(&mut serde_json::Value))
     finish(run, b"")
 }
 
-/// CVE-2019-5736: the entry point is `/proc/self/exe`, so the engine's own binary is what runs, and what can be written to.
+/// What a process that holds a program's file as its descriptor 7 can do to it, once nobody runs from the file any more: before that the kernel refuses to
+/// write to any program, which would prove nothing.
+const WRITE: &str = r#"[ -e /proc/$$/fd/7 ] || exit 9
+echo "holds $(readlink /proc/$$/fd/7)"
+(echo evil >> /proc/$$/fd/7) 2>&1 && echo "wrote"
+true"#;
+
+/// Fails unless [`WRITE`] held the engine's program and was kept from writing by what the file is, not by who runs from it.
+#[track_caller]
+fn assert_out_of_reach(seen: &str) {
+    // Where the kernel cannot put it on a read-only mount of its own, it is a sealed copy, from which its supervisor still runs.
+    let copy = seen.contains("holds /memfd:berth");
+    assert!(copy || seen.contains("holds /berth"), "the attack is not right: {seen}");
+    assert!((copy || seen.contains("Read-only file system")) && !seen.contains("wrote"), "{seen}");
+}
+
+/// A container's file system in which the engine's program, if it is executed, loads what the attacker wants.
+fn rootfs_with_a_false_library(host: &Host) -> PathBuf {
+    let folder = rootfs(host, "library");
+    let mut ldd = Command::new("ldd");
+    ldd.arg(binary());
+    let linked = finish(ldd, b"").ok().stdout;
+    for path in linked.split_whitespace().filter(|word| word.starts_with('/')) {
+        let target = folder.join(&path[1..]);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(path, target).unwrap();
+    }
+    let source = host.file(
+        "library.c",
+        "#include <fcntl.h>\n#include <unistd.h>\n__attribute__((constructor)) static void take(void) {\n\
+         dup2(open(\"/proc/self/exe\", O_RDONLY), 7); execl(\"/bin/busybox\", \"sh\", \"/write\", (char *)0); }\n",
+    );
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(folder.join("library.so")).arg(source);
+    finish(compiler, b"").ok();
+    std::fs::write(folder.join("etc/ld.so.preload"), "/library.so\n").unwrap();
+    std::fs::write(folder.join("write"), WRITE).unwrap();
+    std::fs::write(folder.join("script"), "#!/proc/self/exe\n").unwrap();
+    std::fs::set_permissions(folder.join("script"), PermissionsExt::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// CVE-2019-5736: the entry point is `/proc/self/exe`, or a script whose interpreter it is, so that the engine's own program is what runs, with a library of
+/// the image.
 #[test]
 fn the_engines_binary_as_entry_point() {
-    let host = Host::with_image();
+    let host = Host::new();
     let before = digest_of(binary());
-    for flags in [&[][..], &["--privileged"]] {
-        let mut arguments = vec!["run", "--rm"];
-        arguments.extend(flags);
-        arguments.extend([IMAGE, "/proc/self/exe", "--version"]);
-        let finished = host.berth(arguments);
-        assert!(!finished.stdout.contains("berth"), "the engine ran inside: {finished:?}");
+    import(&host, &rootfs_with_a_false_library(&host), "library");
+    host.berth(["run", "-d", "--name", "c1", "library", "sleep", "1000"]).ok();
+    for arguments in [&["run", "--rm", "library"][..], &["run", "--rm", "--privileged", "library"], &["exec", "c1"]] {
+        for program in ["/proc/self/exe", "/script"] {
+            assert_out_of_reach(&host.berth(arguments.iter().chain(&[program])).ok().stdout);
+        }
     }
-    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
-    // What runs as the interpreter of a script has been opened by the kernel: it must not be the engine's file.
-    let script = "printf '#!/proc/self/exe\\n' > /evil; chmod 755 /evil";
-    host.berth(["exec", "c1", "sh", "-c", script]).ok();
-    host.berth(["exec", "c1", "/evil"]);
     assert_eq!(digest_of(binary()), before);
 }
 
-/// The same by a second process, which opens `/proc/PID/exe` of everybody who enters.
+/// The same by a second process, which opens `/proc/PID/exe` of everybody who enters, and of an init of ours. Without the right to trace, nobody can.
 #[test]
 fn the_engines_binary_of_an_entering_process() {
-    for flags in [&[][..], &["--privileged"]] {
-        let host = Host::with_image();
-        let before = (digest_of(binary()), std::fs::metadata(binary()).unwrap().mtime_nsec());
-        let script = "while :; do for exe in /proc/[0-9]*/exe; do
-            [ \"$exe\" = /proc/$$/exe ] && continue
-            case $(readlink $exe) in */busybox) continue;; esac
-            (echo evil >> $exe) 2>/dev/null && echo \"wrote $exe\" >> /found; done; done";
-        let mut arguments = vec!["run", "-d", "--name", "c1"];
-        arguments.extend(flags);
-        arguments.extend([IMAGE, "sh", "-c", script]);
-        host.berth(arguments).ok();
-        for _ in 0..60 {
-            host.berth(["exec", "c1", "true"]);
-        }
-        assert_eq!((digest_of(binary()), std::fs::metadata(binary()).unwrap().mtime_nsec()), before);
-        let found = host.berth(["exec", "c1", "cat", "/found"]);
-        assert!(!found.stdout.contains("wrote"), "{found:?}");
+    let before = digest_of(binary());
+    let host = Host::with_image();
+    // The open file is looked at again: whoever enters becomes another program.
+    let take = "take() { for exe in /proc/[0-9]*/exe; do
+        case $exe in $1) continue;; esac
+        command exec 7<$exe || continue
+        case $(readlink /proc/$$/fd/7) in */busybox) exec 7<&-;; *) return;; esac
+        done; return 1; }
+        until take $0 2>/dev/null; do :; done; touch /taken; until [ -e /over ]; do sleep 0.01; done";
+    let script = format!("{take}\n{WRITE}");
+    for (number, (flags, except)) in
+        [("--privileged", "/proc/1/exe"), ("--privileged --init", "-"), ("--cap-add SYS_PTRACE", "/proc/1/exe")]
+            .into_iter()
+            .enumerate()
+    {
+        let name = format!("c{number}");
+        let run = ["run", "-d", "--name", &name].into_iter().chain(flags.split(' '));
+        host.berth(run.chain([IMAGE, "sh", "-c", &script, except])).ok();
+        let taken = eventually(|| host.berth(["exec", &name, "test", "-e", "/taken"]).code == 0);
+        assert!(taken, "nothing was opened: the attack is not right");
+        host.berth(["exec", &name, "touch", "/over"]).ok();
+        host.berth(["wait", &name]).ok();
+        assert_out_of_reach(&host.berth(["logs", &name]).ok().stdout);
     }
+    assert_eq!(digest_of(binary()), before);
 }
 
 /// CVE-2024-21626: the working directory is a descriptor that leads to the host. Debian has mended its runc.

@@ -207,12 +207,11 @@ fn what_covers_paths_is_ours() {
 }
 
 fn an_entering_process_cannot_be_looked_into() {
-    // With every capability: it tries to open for writing whatever enters runs from.
+    // With every capability but one: it cannot even see what enters runs from, so it can neither open it now nor write to it later.
     let mut machine = Machine::new(
         "echo ready; while :; do for p in /proc/[0-9]*; do case $p in /proc/1) ;; *) \
-         l=$(readlink $p/exe) && case $l in *busybox) ;; ?*) (: >> $p/exe) 2>/dev/null && echo opened $l;; esac;; esac; done; done",
+         l=$(readlink $p/exe) && case $l in *busybox) ;; ?*) echo sees $l;; esac;; esac; done; done",
     );
-    let ours = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     machine.spec.process.capabilities = CAPABILITIES_WITHOUT_TRACING;
     let (container, ends) = machine.start();
     for _ in 0..100 {
@@ -222,7 +221,6 @@ fn an_entering_process_cannot_be_looked_into() {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut std::fs::File::from(ends.stdout.unwrap()), &mut text).unwrap();
     assert_eq!(text, "ready\n");
-    assert!(ours == std::fs::read(std::env::current_exe().unwrap()).unwrap());
 }
 
 /// All but the one that may look into everything: against that, the program is out of reach, which is the supervisor's matter.

@@ -68,7 +68,8 @@ pub fn spawn(request: &SpawnRequest<'_>) -> Result<Starting> {
 }
 
 fn start_process(plan: &Plan, socket: OwnedFd) -> Result<()> {
-    let program = program::out_of_reach(&plan.binary, &plan.runroot)?;
+    // The run root may not be there yet: nobody made it since the machine has started.
+    let program = program::out_of_reach(&plan.binary, &plan.root)?;
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_fd().as_raw_fd()));
     command.arg0("berth").arg("supervise").arg(plan.id.as_str()).arg(&plan.cgroup_parent);
     if plan.restart != Policy::No {
