@@ -54,11 +54,16 @@ fn accounts(passwd: &str) -> impl Iterator<Item = Account<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;
-        let uid = fields.nth(1)?.parse().ok()?;
-        let gid = fields.next()?.parse().ok()?;
+        let uid = id_of_file(fields.nth(1)?)?;
+        let gid = id_of_file(fields.next()?)?;
         let home = fields.nth(1).unwrap_or_default();
         Some(Account { name, uid, gid, home })
     })
+}
+
+/// A line with another number is none: setresuid(2) takes -1 as "leave it", and who asks for that user would stay root.
+fn id_of_file(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| i64::from(*id) <= MAXIMUM_ID)
 }
 
 /// A line of group(5).
@@ -72,7 +77,7 @@ fn groups(group: &str) -> impl Iterator<Item = Group<'_>> {
     group.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;
-        let gid = fields.nth(1)?.parse().ok()?;
+        let gid = id_of_file(fields.nth(1)?)?;
         Some(Group { name, gid, members: fields.next().unwrap_or_default() })
     })
 }
@@ -167,6 +172,19 @@ mod tests {
             let expected = User { uid, gid, groups, home: home.to_owned() };
             assert_eq!(found(user, additional).unwrap(), expected, "{user} {additional:?}");
         }
+    }
+
+    #[test]
+    fn ids_of_the_files_that_are_nobodys() {
+        for line in ["evil:x:4294967295:1::/:", "evil:x:1:4294967295::/:", "evil:x:2147483648:1::/:", "evil:x:-1:1::/:"] {
+            let error = resolve("evil", &[], line, "").unwrap_err();
+            assert!(error.to_string().starts_with("unable to find user evil"), "{line}: {error}");
+        }
+        for group in ["evil:x:4294967295:web", "evil:x:2147483648:web"] {
+            assert!(resolve("0:evil", &[], PASSWD, group).is_err(), "{group}");
+            assert_eq!(resolve("web", &[], PASSWD, group).unwrap().groups, [44], "{group}");
+        }
+        assert_eq!(resolve("last", &[], "last:x:2147483647:2147483647::/:", "").unwrap().uid, 0x7fff_ffff);
     }
 
     #[test]
