@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn ids_of_the_files_that_are_nobodys() {
-        for line in ["evil:x:4294967295:1::/:", "evil:x:1:4294967295::/:", "evil:x:2147483648:1::/:", "evil:x:-1:1::/:"] {
+        for line in ["evil:x:4294967295:1::/:", "evil:x:1:4294967295::/:", "evil:x:2147483648:1::/:", "evil:x:-1:1::/:"]
+        {
             let error = resolve("evil", &[], line, "").unwrap_err();
             assert!(error.to_string().starts_with("unable to find user evil"), "{line}: {error}");
         }

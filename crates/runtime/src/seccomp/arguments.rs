@@ -1,6 +1,7 @@
-//! Conditions on arguments as instructions: 64 bits are compared as two halves of 32.
+//! Conditions on arguments as instructions: 64 bits are compared as two halves of 32, and of an `int` only the half that the kernel takes.
 
 use super::profile::{Action, Argument, Comparison};
+use super::widths::is_narrow;
 use sys::seccomp::Instruction;
 
 /// Operations of the classic machine (linux/bpf_common.h).
@@ -21,6 +22,20 @@ pub(super) const fn instruction(code: u16, operand: u32) -> Instruction {
 
 pub(super) const fn give(action: Action) -> Instruction {
     instruction(RETURN, action.value())
+}
+
+/// What one argument must be, of one system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Condition {
+    argument: Argument,
+    /// Whether the kernel takes only the lower 32 bits.
+    is_narrow: bool,
+}
+
+impl Condition {
+    pub(super) fn new(argument: Argument, name: &str) -> Self {
+        Self { argument, is_narrow: is_narrow(name, argument.index) }
+    }
 }
 
 /// Where a comparison leads.
@@ -48,8 +63,8 @@ impl To {
 struct Step(Instruction, Option<(To, To)>);
 
 /// A rule: its conditions, then its action. Control goes on behind it where a condition does not hold.
-pub(super) fn rule(arguments: &[Argument], action: Action) -> Vec<Instruction> {
-    let conditions: Vec<Vec<Step>> = arguments.iter().map(condition).collect();
+pub(super) fn rule(conditions: &[Condition], action: Action) -> Vec<Instruction> {
+    let conditions: Vec<Vec<Step>> = conditions.iter().map(steps).collect();
     let length = conditions.iter().map(Vec::len).sum::<usize>() + 1;
     let mut code = Vec::with_capacity(length);
     for condition in conditions {
@@ -71,29 +86,29 @@ pub(super) fn rule(arguments: &[Argument], action: Action) -> Vec<Instruction> {
     code
 }
 
-fn condition(argument: &Argument) -> Vec<Step> {
+fn steps(condition: &Condition) -> Vec<Step> {
+    let argument = &condition.argument;
     let low = ARGUMENTS + ARGUMENT_SIZE * u32::from(argument.index);
     let load = |offset| Step(instruction(LOAD, offset), None);
     let compare =
         |code, operand, when_true, when_false| Step(instruction(code, operand), Some((when_true, when_false)));
     let (high_value, low_value) = ((argument.value >> 32) as u32, argument.value as u32);
     let (next, held, missed) = (To::Next, To::Held, To::Missed);
+    // Nothing of the upper half of an int is looked at.
+    let wide = |steps: Vec<Step>| if condition.is_narrow { Vec::new() } else { steps };
     let equal = || {
-        vec![
-            load(low + 4),
-            compare(JUMP_EQUAL, high_value, next, missed),
-            load(low),
-            compare(JUMP_EQUAL, low_value, held, missed),
-        ]
+        let mut steps = wide(vec![load(low + 4), compare(JUMP_EQUAL, high_value, next, missed)]);
+        steps.extend([load(low), compare(JUMP_EQUAL, low_value, held, missed)]);
+        steps
     };
     let above = |last| {
-        vec![
+        let mut steps = wide(vec![
             load(low + 4),
             compare(JUMP_GREATER, high_value, held, next),
             compare(JUMP_EQUAL, high_value, next, missed),
-            load(low),
-            compare(last, low_value, held, missed),
-        ]
+        ]);
+        steps.extend([load(low), compare(last, low_value, held, missed)]);
+        steps
     };
     match argument.comparison {
         Comparison::Equal => equal(),
@@ -102,14 +117,14 @@ fn condition(argument: &Argument) -> Vec<Step> {
         Comparison::GreaterOrEqual => above(JUMP_GREATER_OR_EQUAL),
         Comparison::LessOrEqual => invert(above(JUMP_GREATER)),
         Comparison::Less => invert(above(JUMP_GREATER_OR_EQUAL)),
-        Comparison::MaskedEqual => vec![
-            load(low + 4),
-            Step(instruction(AND, high_value), None),
-            compare(JUMP_EQUAL, (argument.masked >> 32) as u32, next, missed),
-            load(low),
-            Step(instruction(AND, low_value), None),
-            compare(JUMP_EQUAL, argument.masked as u32, held, missed),
-        ],
+        Comparison::MaskedEqual => {
+            let masked = |mask| Step(instruction(AND, mask), None);
+            let high_expected = (argument.masked >> 32) as u32;
+            let high = [load(low + 4), masked(high_value), compare(JUMP_EQUAL, high_expected, next, missed)];
+            let mut steps = wide(high.into());
+            steps.extend([load(low), masked(low_value), compare(JUMP_EQUAL, argument.masked as u32, held, missed)]);
+            steps
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use std::os::fd::BorrowedFd;
 
 /// Raised with every change of what the generator makes: older programs are then not found.
-const GENERATOR_VERSION: u32 = 1;
+const GENERATOR_VERSION: u32 = 2;
 
 /// A filter that is ready, and its name in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]

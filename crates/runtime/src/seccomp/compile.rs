@@ -1,7 +1,7 @@
 //! From the rules that apply to a program: a search tree over the numbers of each architecture's system calls.
 
 use super::architecture::Architecture;
-use super::arguments::{self, JUMP, JUMP_EQUAL, JUMP_GREATER_OR_EQUAL, LOAD, give, instruction};
+use super::arguments::{self, Condition, JUMP, JUMP_EQUAL, JUMP_GREATER_OR_EQUAL, LOAD, give, instruction};
 use super::conditions::Conditions;
 use super::filter::{Filter, INSTRUCTIONS_LIMIT};
 use super::profile::{Action, Argument, Profile, Rule};
@@ -19,7 +19,7 @@ const JUMP_LIMIT: usize = u8::MAX as usize;
 /// What becomes of one system call: conditional rules in their order, then what remains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Verdict {
-    conditional: Vec<(Vec<Argument>, Action)>,
+    conditional: Vec<(Vec<Condition>, Action)>,
     otherwise: Action,
 }
 
@@ -129,14 +129,15 @@ fn newest(profile: &Profile, architecture: Architecture) -> Option<u32> {
 
 /// What the rules say of each system call that they name.
 fn verdicts(profile: &Profile, rules: &[&Rule], architecture: Architecture) -> BTreeMap<u32, Verdict> {
-    let mut conditional: BTreeMap<u32, Vec<(Vec<Argument>, Action)>> = BTreeMap::new();
+    let mut conditional: BTreeMap<u32, Vec<(Vec<Condition>, Action)>> = BTreeMap::new();
     let mut unconditional: BTreeMap<u32, Action> = BTreeMap::new();
     for rule in rules.iter().filter(|rule| rule.action != profile.default_action) {
-        for number in rule.names.iter().filter_map(|name| architecture.number(name)) {
+        for (name, number) in rule.names.iter().filter_map(|name| Some((name, architecture.number(name)?))) {
             if rule.arguments.is_empty() {
                 unconditional.entry(number).or_insert(rule.action);
             } else {
-                let alternatives = alternatives(&rule.arguments).into_iter().map(|one| (one, rule.action));
+                let of_call = |all: Vec<Argument>| all.into_iter().map(|one| Condition::new(one, name)).collect();
+                let alternatives = alternatives(&rule.arguments).into_iter().map(|all| (of_call(all), rule.action));
                 conditional.entry(number).or_default().extend(alternatives);
             }
         }

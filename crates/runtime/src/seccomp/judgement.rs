@@ -85,6 +85,12 @@ fn the_default_profile_judges_as_dockers() {
         // AF_UNIX, and AF_VSOCK, which is not namespaced.
         ("socket", first(1), ALLOW, ALLOW),
         ("socket", first(40), PERMISSION, PERMISSION),
+        // And AF_ALG. The kernel does not see the upper half of an int.
+        ("socket", first(38), PERMISSION, PERMISSION),
+        ("socket", first(1 << 32 | 38), PERMISSION, PERMISSION),
+        ("socket", first(1 << 32 | 40), PERMISSION, PERMISSION),
+        ("socket", first(1 << 32 | 1), ALLOW, ALLOW),
+        ("personality", first(1 << 32 | 0x0004_0000), PERMISSION, PERMISSION),
     ] {
         assert_eq!(native(&ordinary, name, arguments), expected, "{name} {arguments:x?}");
         assert_eq!(
@@ -124,8 +130,47 @@ fn every_verdict_is_found_in_few_steps() {
     assert!(most < 60, "{most} instructions");
 }
 
+/// Whether the system call is allowed with `value` as that argument, and zeros else, when a rule allows it under this condition alone.
+fn allows(name: &str, argument: Argument, value: u64) -> bool {
+    let rule = super::Rule {
+        names: vec![name.to_owned()],
+        action: Action::Allow,
+        arguments: vec![argument],
+        includes: super::Restriction::default(),
+        excludes: super::Restriction::default(),
+    };
+    let profile = Profile { default_action: Action::Errno(1), architectures: Vec::new(), flags: 0, rules: vec![rule] };
+    let mut arguments = [0; 6];
+    arguments[usize::from(argument.index)] = value;
+    match native(&compile(&profile, &conditions(0)).unwrap(), name, arguments) {
+        ALLOW => true,
+        PERMISSION => false,
+        other => panic!("{name} {argument:?} {value:#x}: {other:#x}"),
+    }
+}
+
 #[test]
-fn comparisons_are_of_sixty_four_bits() {
+fn comparisons_of_an_int_are_of_thirty_two_bits() {
+    for (comparison, masked, matching, missing) in [
+        (Comparison::Equal, 0, vec![7], vec![6, 8]),
+        (Comparison::NotEqual, 0, vec![6, 8], vec![7]),
+        (Comparison::Greater, 0, vec![8, 0xffff_ffff], vec![7, 6]),
+        (Comparison::GreaterOrEqual, 0, vec![7, 8], vec![6]),
+        (Comparison::Less, 0, vec![6], vec![7, 8]),
+        (Comparison::LessOrEqual, 0, vec![6, 7], vec![8]),
+        (Comparison::MaskedEqual, 5, vec![5, 13], vec![7, 4]),
+    ] {
+        let argument = Argument { index: 1, comparison, value: 7, masked };
+        for (values, expected) in [(matching, true), (missing, false)] {
+            for value in values.into_iter().flat_map(|value| [value, 1 << 32 | value, u64::MAX << 32 | value]) {
+                assert_eq!(allows("ioctl", argument, value), expected, "{comparison:?} {value:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn other_comparisons_are_of_sixty_four_bits() {
     let (low, high) = (7_u64, 7_u64 << 32 | 7);
     for (comparison, value, masked, matching, missing) in [
         (Comparison::Equal, high, 0, vec![high], vec![low, high + 1, 7 << 32]),
@@ -137,22 +182,10 @@ fn comparisons_are_of_sixty_four_bits() {
         (Comparison::MaskedEqual, 0xf << 32 | 0xf, 7 << 32 | 7, vec![high, 0x17 << 32 | 0x27], vec![low, 7 << 32 | 6]),
     ] {
         let argument = Argument { index: 2, comparison, value, masked };
-        let rule = super::Rule {
-            names: vec!["read".to_owned()],
-            action: Action::Allow,
-            arguments: vec![argument],
-            includes: super::Restriction::default(),
-            excludes: super::Restriction::default(),
-        };
-        let profile =
-            Profile { default_action: Action::Errno(1), architectures: Vec::new(), flags: 0, rules: vec![rule] };
-        let filter = compile(&profile, &conditions(0)).unwrap();
-        let judge = |value| native(&filter, "read", [0, 0, value, 0, 0, 0]);
-        for value in matching {
-            assert_eq!(judge(value), ALLOW, "{comparison:?} {value:#x}");
-        }
-        for value in missing {
-            assert_eq!(judge(value), PERMISSION, "{comparison:?} {value:#x}");
+        for (values, expected) in [(matching, true), (missing, false)] {
+            for value in values {
+                assert_eq!(allows("read", argument, value), expected, "{comparison:?} {value:#x}");
+            }
         }
     }
 }

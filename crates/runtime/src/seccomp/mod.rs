@@ -16,6 +16,7 @@ mod conditions;
 mod filter;
 mod profile;
 mod syscalls;
+mod widths;
 
 pub use architecture::Architecture;
 pub use cache::{Prepared, prepare};

@@ -120,7 +120,7 @@ pub struct Argument {
     pub masked: u64,
 }
 
-/// A comparison of all 64 bits, without sign.
+/// A comparison without sign: of all 64 bits, or of the 32 that the kernel takes of an `int`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `!=`
