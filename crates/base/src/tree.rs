@@ -52,13 +52,7 @@ impl Tree {
             ),
         };
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        loop {
-            match rustix::fs::openat2(&self.0, path, flags | OFlags::CLOEXEC, mode, resolve) {
-                // The kernel gives up when a rename ran at the same time; it says so to be asked again.
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return result,
-            }
-        }
+        open_inside(self.0.as_fd(), path, flags, mode, resolve)
     }
 
     /// Opens a directory inside the tree.
@@ -198,6 +192,34 @@ impl Tree {
     }
 }
 
+/// Opens `path` below `directory` with openat2(2); `CLOEXEC` is always added.
+///
+/// # Errors
+/// As openat2(2). [`Errno::AGAIN`] after many attempts: somebody renames all the time, which a container can do for ever.
+pub fn open_inside(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    mode: Mode,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
+    persist(|| rustix::fs::openat2(directory, path, flags | OFlags::CLOEXEC, mode, resolve))
+}
+
+/// How often the kernel is asked again.
+const ATTEMPTS: u32 = 128;
+
+/// The kernel gives up when a rename ran at the same time, and says so to be asked again.
+fn persist<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 1..ATTEMPTS {
+        match open() {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            result => return result,
+        }
+    }
+    open()
+}
+
 /// How deep a removal descends before it moves what lies deeper to the top: each level holds a descriptor, and whoever
 /// made the tree chose its depth.
 const REMOVAL_DEPTH: usize = 200;
@@ -313,6 +335,20 @@ mod tests {
         assert!(tree.read_bounded(Path::new("absolute"), 10, Links::Refuse).is_err());
         assert!(tree.read_bounded(Path::new("../secret"), 10, Links::Refuse).is_err());
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn whoever_renames_for_ever_is_given_up() {
+        let after = |failures: u32| {
+            let mut asked = 0;
+            persist(|| {
+                asked += 1;
+                if asked > failures { Ok(asked) } else { Err(Errno::AGAIN) }
+            })
+        };
+        assert_eq!(after(ATTEMPTS - 1), Ok(ATTEMPTS));
+        assert_eq!(after(u32::MAX), Err(Errno::AGAIN));
+        assert_eq!(persist(|| Err::<(), _>(Errno::LOOP)), Err(Errno::LOOP));
     }
 
     #[test]

@@ -61,14 +61,10 @@ fn open_source(path: &Path, subpath: Option<&Path>, depth: Depth) -> Result<Owne
             source => source.context("open the source"),
         };
     };
-    let base = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).context("open the source")?;
+    let source = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).context("open the source")?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let below = loop {
-        match rustix::fs::openat2(&base, subpath, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            below => break below.with_context(|| format!("open subpath {}", subpath.display()))?,
-        }
-    };
+    let below = base::tree::open_inside(source.as_fd(), subpath, OFlags::PATH, Mode::empty(), resolve)
+        .with_context(|| format!("open subpath {}", subpath.display()))?;
     open_tree(&below, "", flags | OpenTreeFlags::AT_EMPTY_PATH).context("open the source")
 }
 
