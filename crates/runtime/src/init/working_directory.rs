@@ -9,7 +9,7 @@ use base::tree::{Links, Tree};
 use base::{Context, Error, Kind, Result};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Makes what is missing of it; the directory itself is the user's.
 pub(super) fn make(process: &Process, root: &Tree, user: &User) -> Result<()> {
@@ -18,15 +18,14 @@ pub(super) fn make(process: &Process, root: &Tree, user: &User) -> Result<()> {
     if root.locate(path, Links::Follow).map_err(|error| error.context(what()))?.is_some() {
         return Ok(());
     }
-    super::target::reach(root, &process.working_directory, super::target::Shape::Directory)
+    let made = super::target::reach(root, &process.working_directory, super::target::Shape::Directory)
         .map_err(|error| error.context(what()))?;
-    let mut below = PathBuf::from("/");
-    below.extend(path.file_name());
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let (Some(name), true) = (path.file_name(), (user.uid, user.gid) != (0, 0)) else { return Ok(()) };
-    let parent = root.directory(parent, Links::Follow)?;
+    // One that ends in .. was there before.
+    if path.file_name().is_none() || (user.uid, user.gid) == (0, 0) {
+        return Ok(());
+    }
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).with_context(what)
+    rustix::fs::chownat(&made, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).with_context(what)
 }
 
 /// Goes there with the privileges that we still have; `false` where not even they suffice, as on a network's file system.
@@ -79,5 +78,45 @@ fn refusal(process: &Process, errno: Errno) -> Error {
         Errno::NOENT => error.with_kind(Kind::CommandNotFound),
         Errno::NOTDIR | Errno::ACCESS | Errno::PERM => error.with_kind(Kind::CommandNotRunnable),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    fn process(working_directory: &str) -> Process {
+        Process {
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            working_directory: working_directory.to_owned(),
+            user: String::new(),
+            additional_groups: Vec::new(),
+            terminal: false,
+            console_size: (0, 0),
+            capabilities: 0,
+            no_new_privileges: false,
+            limits: Vec::new(),
+            oom_score_adjustment: None,
+            system_calls: None,
+            apparmor_profile: None,
+            selinux_label: None,
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_the_users_whatever_leads_there() {
+        let top = std::env::temp_dir().join(format!("runtime-working-directory-{}", std::process::id()));
+        std::fs::create_dir(&top).unwrap();
+        symlink("/made", top.join("link")).unwrap();
+        let user = User { uid: 12, gid: 34, groups: Vec::new(), home: "/".to_owned() };
+        for (path, seen, owner) in [("/a/b", "a/b", 12), ("/a/b", "a", 0), ("/link", "made", 12), ("/c/d/..", "c", 0)] {
+            let process = process(path);
+            make(&process, &Tree::open(&top).unwrap(), &user).unwrap();
+            assert_eq!(top.join(seen).metadata().unwrap().uid(), owner, "{path}: {seen}");
+        }
+        assert_eq!(top.join("link").symlink_metadata().unwrap().uid(), 0);
+        std::fs::remove_dir_all(top).unwrap();
     }
 }
