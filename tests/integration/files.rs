@@ -1,6 +1,6 @@
 //! Bind mounts and tmpfs: sources, targets, propagation, recursive read-only.
 
-use crate::harness::{Host, IMAGE};
+use crate::harness::{Finished, Host, IMAGE};
 
 #[test]
 fn bind_mounts_show_the_hosts_files() {
@@ -52,24 +52,100 @@ fn what_cannot_be_mounted_is_said() {
     assert!(host.containers().is_empty());
 }
 
+/// Runs a script of the shell in a mount namespace of its own, in which nothing is shared. Its arguments begin with berth, on a state root that only it uses.
+fn in_own_mounts(host: &Host, script: &str, arguments: &[&str]) -> Finished {
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_berth")]);
+    command.arg("--root").arg(host.path("inner-root")).arg("--runroot").arg(host.path("inner-run"));
+    command.args(arguments);
+    crate::harness::finish(command, b"")
+}
+
+/// Starts a container for each propagation, mounts here and there, and says who sees what: what comes from the host, what comes from the container, and the
+/// same below a mount that was there before.
+const PROPAGATIONS: &str = r#"
+set -e
+berth() { "$program" --root "$root" --runroot "$runroot" "$@"; }
+program=$1 root=$3 runroot=$5 folder=$6
+berth import "$7" busybox > /dev/null
+cd "$folder"
+mkdir source private slave
+mount -t tmpfs none source
+mount --make-shared source
+mkdir source/out source/below
+mount -t tmpfs none source/below
+mkdir source/below/out
+all='rprivate private rslave slave rshared shared'
+for one in $all; do
+    mkdir "source/$one" "source/below/$one"
+    berth run -d --name "$one" --cap-add SYS_ADMIN -v "$folder/source:/x:$one" busybox sleep 1000 > /dev/null
+done
+sees() { test -e "$1/file" && printf ' yes' || printf ' no'; }
+for place in source/out source/below/out; do
+    mount -t tmpfs none "$place"
+    touch "$place/file"
+done
+for one in $all; do
+    printf '%s' "$one"
+    for place in /x /x/below; do
+        berth exec "$one" test -e "$place/out/file" && printf ' yes' || printf ' no'
+        berth exec "$one" sh -ec "mount -t tmpfs none $place/$one; touch $place/$one/file"
+        sees "source${place#/x}/$one"
+    done
+    echo " $(berth inspect -f '{{range .Mounts}}{{.Propagation}}{{end}}' "$one")"
+done
+berth rm -f $all > /dev/null
+mount -t tmpfs none private
+mount --bind source slave
+mount --make-slave slave
+for place in private slave; do
+    for one in rshared rslave rprivate; do
+        mount="type=bind,source=$folder/$place,target=/x,bind-propagation=$one"
+        echo "$place $one: $(berth run --rm --name web --mount "$mount" busybox echo runs 2>&1 | head -n 1)"
+    done
+done
+"#;
+
+#[test]
+fn later_mounts_go_where_the_propagation_lets_them() {
+    let host = Host::new();
+    let (folder, archive) = (host.path("mounts"), crate::harness::rootfs_archive());
+    std::fs::create_dir(&folder).unwrap();
+    let arguments = [folder.to_str().unwrap(), archive.to_str().unwrap()];
+    let finished = in_own_mounts(&host, PROPAGATIONS, &arguments).ok();
+    let refused = |place: &str, propagation: &str, kind: &str| {
+        let path = folder.join(place);
+        let path = path.display();
+        format!(
+            "{place} {propagation}: berth: start web: path {path} is mounted on {path} but it is not a {kind} mount: \
+             leave out {propagation}, or run mount --make-shared {path}"
+        )
+    };
+    let expected = [
+        // From the host, from the container; below an older mount, which only the recursive kinds change.
+        "rprivate no no no no rprivate",
+        "private no no yes yes private",
+        "rslave yes no yes no rslave",
+        "slave yes no yes no slave",
+        "rshared yes yes yes yes rshared",
+        "shared yes yes yes yes shared",
+        &refused("private", "rshared", "shared"),
+        &refused("private", "rslave", "shared or slave"),
+        "private rprivate: runs",
+        &refused("slave", "rshared", "shared"),
+        "slave rslave: runs",
+        "slave rprivate: runs",
+    ];
+    assert_eq!(finished.lines(), expected, "{}", finished.stderr);
+}
+
 #[test]
 fn read_only_reaches_mounts_below() {
     let host = Host::with_image();
     let outer = host.path("outer");
     std::fs::create_dir_all(outer.join("inner")).unwrap();
     let script = format!("mount -t tmpfs none {inner} && exec \"$@\"", inner = outer.join("inner").display());
-    let in_own_mounts = |arguments: &[&str]| {
-        let mut command = std::process::Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
-        command
-            .arg(env!("CARGO_BIN_EXE_berth"))
-            .arg("--root")
-            .arg(host.path("inner-root"))
-            .arg("--runroot")
-            .arg(host.path("inner-run"));
-        command.args(arguments);
-        crate::harness::finish(command, b"")
-    };
+    let in_own_mounts = |arguments: &[&str]| in_own_mounts(&host, &script, arguments);
     in_own_mounts(&["import", crate::harness::rootfs_archive().to_str().unwrap(), IMAGE]).ok();
     let source = outer.display();
     let run = |mount: String| in_own_mounts(&["run", "--rm", "--mount", &mount, IMAGE, "touch", "/x/inner/file"]).code;

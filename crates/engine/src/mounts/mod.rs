@@ -7,6 +7,7 @@ mod bind;
 mod copy_up;
 mod plan;
 mod planned;
+mod propagation;
 mod request;
 mod start;
 mod tmpfs;

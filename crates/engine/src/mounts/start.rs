@@ -6,13 +6,14 @@ use base::{Context, Error, Result};
 use runtime::spec::{Mount, MountOptions, MountSource};
 
 use super::planned::{Missing, Planned, Source};
+use super::propagation;
 use crate::Engine;
 
 impl Engine {
     /// The runtime's mounts for what create decided, in the order in which they are made.
     ///
     /// # Errors
-    /// `Invalid` for a source of `--mount` that is gone, `NotFound` for a volume that is.
+    /// `Invalid` for a source of `--mount` that is gone or cannot propagate as asked, `NotFound` for a volume that is.
     pub(crate) fn runtime_mounts(&self, planned: &[Planned]) -> Result<Vec<Mount>> {
         planned.iter().map(|mount| self.runtime_mount(mount)).collect()
     }
@@ -25,6 +26,7 @@ impl Engine {
                 if !path.exists() {
                     provide(path, *missing)?;
                 }
+                propagation::check(path, planned.propagation)?;
                 MountSource::Bind { path: path.to_owned(), subpath: None, recursive: *recursive }
             }
             Source::Volume { name, subpath, .. } => {
