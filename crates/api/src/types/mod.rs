@@ -28,8 +28,8 @@ pub use image::{
 pub use inspect::{ContainerInspect, ContainerState, MountPoint, NetworkSettings};
 pub use network::{EndpointSettings, IpamEndpoint};
 pub use system::{
-    Actor, Commit, Component, DiskUsage, ErrorMessage, Event, IndexConfig, Info, Platform, Plugins, RegistryConfig,
-    Runtime, Swarm, Version,
+    Actor, Commit, Component, ErrorMessage, Event, IndexConfig, Info, Platform, Plugins, RegistryConfig, Runtime,
+    Swarm, Version,
 };
 pub use volume::{Volume, VolumeCreate, VolumeList, VolumePrune, VolumeUsage};
 

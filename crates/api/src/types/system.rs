@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerSummary, ImageSummary, Map, Volume, wire};
+use super::{Map, wire};
 
 wire! {
     /// Versions of engine and host.
@@ -241,20 +241,6 @@ wire! {
         /// Of the source.
         #[serde(rename = "ID")]
         pub id: String,
-    }
-
-    /// How much room everything takes.
-    pub struct DiskUsage {
-        /// Bytes of all layers.
-        pub layers_size: i64,
-        /// Images.
-        pub images: Vec<ImageSummary>,
-        /// Containers, with sizes.
-        pub containers: Vec<ContainerSummary>,
-        /// Volumes, with usage.
-        pub volumes: Vec<Volume>,
-        /// There is no builder yet.
-        pub build_cache: Vec<serde_json::Value>,
     }
 }
 

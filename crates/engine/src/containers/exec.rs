@@ -233,7 +233,7 @@ fn not_running(container: &Container) -> Error {
 }
 
 /// Whether a supervisor stands behind it: it runs, or will without anybody asking.
-pub(crate) fn is_supervised(container: &Container) -> Result<bool> {
+fn is_supervised(container: &Container) -> Result<bool> {
     Ok(matches!(state::observe(container.directory.as_fd())?, Observed::Supervised(_)))
 }
 

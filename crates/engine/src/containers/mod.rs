@@ -34,7 +34,6 @@ mod wait;
 
 pub use attach::{AttachRequest, Attached};
 pub use create::{CreateRequest, Created};
-pub(crate) use exec::is_supervised;
 pub use exec::{ExecDetails, ExecRequest, ExecStart};
 pub use filter::{Filter, ListRequest};
 pub use inspect::{Details, MountPoint, NetworkEndpoint, ProcessState};

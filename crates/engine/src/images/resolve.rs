@@ -99,27 +99,6 @@ impl Engine {
         self.extracted_layers()?.paths(layers)
     }
 
-    /// What an image takes on the disk: its blobs, and the files of its layers. Of a damaged one only what can be told counts.
-    pub(crate) fn parts_of_image(&self, image: &image::Image) -> Result<Vec<((Digest, &'static str), u64)>> {
-        let store = self.image_store()?;
-        let mut blobs = vec![image.id.clone(), image.target.manifest.digest.clone()];
-        blobs.extend(image.target.indexes.iter().map(|index| index.digest.clone()));
-        let mut parts = Vec::new();
-        if let Ok((manifest, config)) = read_image(&store, &image.target.manifest.digest) {
-            blobs.extend(manifest.layers.into_iter().map(|layer| layer.digest));
-            let extracted = self.extracted_layers()?;
-            for content in config.rootfs.diff_ids {
-                let bytes = extracted.find(&content)?.map_or(0, |layer| layer.bytes);
-                parts.push(((content, "files"), bytes));
-            }
-        }
-        for blob in blobs {
-            let bytes = store.blob_size(&blob)?.unwrap_or(0);
-            parts.push(((blob, "blob"), bytes));
-        }
-        Ok(parts)
-    }
-
     /// How many images there are.
     pub(crate) fn count_images(&self) -> Result<u64> {
         Ok(self.image_store()?.list()?.len() as u64)

@@ -236,16 +236,3 @@ fn a_damaged_blob_is_recognised_and_can_be_removed() {
     assert!(!blob.exists());
     assert_eq!(host.engine.inspect_image(&host.caller, "good:2").unwrap().id, good);
 }
-
-#[test]
-fn usage_counts_what_is_shared_once() {
-    let host = Host::make();
-    host.import("one", &archive(&[("a", "1234567890")]));
-    tag(&host, "one", "two").unwrap();
-    host.create("one", "web");
-    host.import("three", &archive(&[("a", "1")]));
-    let usage = host.engine.disk_usage(&host.caller).unwrap();
-    assert_eq!((usage.images.count, usage.images.active), (2, 1));
-    assert!(usage.images.reclaimable_bytes > 0 && usage.images.reclaimable_bytes < usage.images.bytes);
-    assert_eq!((usage.containers.count, usage.containers.active), (1, 0));
-}
