@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod document;
+pub mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

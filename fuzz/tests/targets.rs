@@ -6,7 +6,7 @@ mod scratch;
 
 use api::{Filters, InProcess, Method, Query, Request, RequestBody, Transport};
 use base::tree::{Links, Tree};
-use fuzz::{Depth, Random, Target, archive, document, fuzz};
+use fuzz::{Depth, Random, Target, archive, document, fuzz, table};
 use oci::config::ImageConfig;
 use oci::reference::Reference;
 use scratch::Scratch;
@@ -426,6 +426,51 @@ fn tree_paths() {
             }
             scratch.assert_outside_is_whole();
             depth(made)
+        },
+    });
+}
+
+/// A user and additional groups, a line each, then an image's passwd file up to an empty line, then its group file.
+#[test]
+fn user() {
+    const NUMBERS: std::ops::RangeInclusive<u32> = 0..=0x7fff_ffff;
+    fuzz(Target {
+        name: "user",
+        dictionary: &[
+            b":",
+            b",",
+            b"\n",
+            b"\n\n",
+            b"#",
+            b"+",
+            b"-1",
+            b"4294967295",
+            b"2147483648",
+            b"root",
+            b"web",
+            b"\r",
+        ],
+        reshape: table::reshape,
+        repair: unchanged,
+        run: &mut |input| {
+            let text = String::from_utf8_lossy(input);
+            let mut lines = text.splitn(3, '\n');
+            let (Some(user), Some(additional), Some(files)) = (lines.next(), lines.next(), lines.next()) else {
+                return Depth::Refused;
+            };
+            let additional: Vec<String> = additional.split_whitespace().map(str::to_owned).collect();
+            let (passwd, group) = files.split_once("\n\n").unwrap_or((files, ""));
+            let found = runtime::user_of(user, &additional, passwd, group);
+            if let Ok((uid, groups)) = &found {
+                assert!(NUMBERS.contains(uid) && groups.iter().all(|gid| NUMBERS.contains(gid)));
+                let distinct: std::collections::BTreeSet<_> = groups.iter().collect();
+                assert!(distinct.len() == groups.len() && (1..=65_536).contains(&groups.len()));
+                // A number is itself, whatever the files say.
+                let name = user.split(':').next().unwrap_or_default();
+                assert!(name.parse::<u32>().is_ok_and(|number| number == *uid) || name.parse::<u32>().is_err());
+                assert!(additional.iter().filter_map(|group| group.parse().ok()).all(|gid: u32| groups.contains(&gid)));
+            }
+            depth(found)
         },
     });
 }

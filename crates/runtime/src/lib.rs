@@ -15,6 +15,9 @@ pub mod seccomp;
 pub mod spec;
 mod stdio;
 
+#[cfg(feature = "fuzz-targets")]
+pub use init::user_of;
+
 pub use child::Child;
 pub use container::{Container, Input, Request};
 pub use stdio::Ends;

@@ -26,6 +26,8 @@ pub(crate) use credentials::stay_private;
 pub(crate) use process::{Entry, Release, become_program};
 pub(crate) use seccomp::open as open_filter;
 pub(crate) use terminal::in_container as open_terminal;
+#[cfg(feature = "fuzz-targets")]
+pub use user::user_of;
 pub(crate) use {labels::Label, limits::set_oom_score, user::User};
 
 use crate::channel::Channel;

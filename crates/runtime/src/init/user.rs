@@ -141,6 +141,15 @@ fn id(text: &str) -> Result<Option<u32>> {
     }
 }
 
+/// The user and all groups, from what would be in `/etc/passwd` and `/etc/group`: for the fuzz targets.
+///
+/// # Errors
+/// As a start fails that looks up such a user.
+#[cfg(feature = "fuzz-targets")]
+pub fn user_of(user: &str, additional: &[String], passwd: &str, group: &str) -> Result<(u32, Vec<u32>)> {
+    resolve(user, additional, passwd, group).map(|found| (found.uid, found.groups))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
