@@ -117,7 +117,7 @@ fn image_config() {
 #[test]
 fn tar_apply() {
     let scratch = Scratch::new("tar");
-    let limits = snapshot::Limits { entries: 2000, bytes: 64 << 20 };
+    let limits = snapshot::Limits { entries: 2000, bytes: 64 << 20, kept: 1 << 20 };
     fuzz(Target {
         name: "tar_apply",
         dictionary: &[

@@ -87,10 +87,13 @@ pub fn replace(directory: BorrowedFd<'_>, name: &str, bytes: &[u8], durability: 
     result.with_context(|| format!("write {name}"))
 }
 
+/// No JSON file of our own is longer.
+const JSON_LIMIT_BYTES: u64 = 16 << 20;
+
 /// The same as [`replace`], of `value` as JSON.
 ///
 /// # Errors
-/// As [`replace`].
+/// As [`replace`]; [`Kind::Invalid`](crate::Kind::Invalid) for more than 16 MiB, which [`read_json`] would refuse.
 pub fn replace_json<T: Serialize>(
     directory: BorrowedFd<'_>,
     name: &str,
@@ -99,6 +102,12 @@ pub fn replace_json<T: Serialize>(
 ) -> Result<()> {
     let mut bytes = serde_json::to_vec(value).with_context(|| format!("encode {name}"))?;
     bytes.push(b'\n');
+    if bytes.len() as u64 > JSON_LIMIT_BYTES {
+        let length = bytes.len();
+        return Err(Error::invalid(format!(
+            "write {name}: it would have {length} bytes, more than {JSON_LIMIT_BYTES}"
+        )));
+    }
     replace(directory, name, &bytes, durability)
 }
 
@@ -163,7 +172,7 @@ pub fn read_file_bounded(file: OwnedFd, limit: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Kind::Corrupt`](crate::Kind::Corrupt) when it is not what was written there: a power cut leaves such files.
 pub fn read_json<T: DeserializeOwned>(directory: BorrowedFd<'_>, name: &str) -> Result<Option<T>> {
-    let Some(bytes) = read_bounded(directory, name, 16 << 20)? else { return Ok(None) };
+    let Some(bytes) = read_bounded(directory, name, JSON_LIMIT_BYTES)? else { return Ok(None) };
     serde_json::from_slice(&bytes).with_context(|| format!("{name} is damaged")).map(Some)
 }
 

@@ -23,7 +23,13 @@ pub(super) struct DirectoryAttributes {
 impl DirectoryAttributes {
     pub(super) fn of(entry: &Entry) -> Self {
         let Entry { mode, uid, gid, modified, .. } = *entry;
-        Self { mode, uid, gid, modified, attributes: entry.attributes.clone() }
+        let attributes = entry.attributes.iter().filter(|(name, _)| is_taken(name)).cloned().collect();
+        Self { mode, uid, gid, modified, attributes }
+    }
+
+    /// Names and values of the attributes, of whatever length.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.attributes.iter().flat_map(|(name, value)| [name.as_slice(), value])
     }
 
     pub(super) fn set(&self, tree: &Tree, path: &[u8]) -> Result<()> {

@@ -22,16 +22,19 @@ pub(crate) use whiteout::{OPAQUE, is_whiteout};
 /// How much of an archive is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries.
+    /// Entries, with their extended headers and blocks of maps.
     pub entries: u64,
     /// Bytes of file content, without holes.
     pub bytes: u64,
+    /// Bytes that are kept in memory to the end: names and attributes of directories, links whose targets are not there.
+    pub kept: u64,
 }
 
 impl Default for Limits {
-    /// Five million entries, eight tebibytes: beyond every image, within what a file system bears. The free space of the disk bounds it sooner.
+    /// Ten million entries and headers, eight tebibytes: beyond every image, within what a file system bears. The free space of the disk bounds it sooner.
+    /// 64 MiB in memory: half a million directories.
     fn default() -> Self {
-        Self { entries: 5_000_000, bytes: 8 << 40 }
+        Self { entries: 10_000_000, bytes: 8 << 40, kept: 64 << 20 }
     }
 }
 
@@ -56,7 +59,7 @@ pub struct Extracted {
 /// [`Corrupt`](Kind::Corrupt) for a damaged archive; [`Invalid`](Kind::Invalid) for names that lead out, bounds that are exceeded, whiteouts that mean nothing;
 /// [`Exhausted`](Kind::Exhausted) for a full disk; [`Unsupported`](Kind::Unsupported) for a device where they cannot be made.
 pub fn apply(tree: OwnedFd, reader: &mut dyn Read, limits: &Limits) -> Result<Extracted> {
-    let mut archive = Archive::new(reader);
+    let mut archive = Archive::new(reader, limits.entries);
     let mut layer = Layer::new(tree, *limits)?;
     while let Some(entry) = archive.next_entry()? {
         layer.count(entry.size)?;
@@ -81,6 +84,7 @@ pub(crate) struct Layer {
     limits: Limits,
     entries: u64,
     bytes: u64,
+    kept: u64,
     /// The last parent, which most entries share with the one before.
     parent: Option<(Vec<u8>, OwnedFd)>,
     /// What entries said of directories.
@@ -91,6 +95,8 @@ pub(crate) struct Layer {
 }
 
 const BUFFER_BYTES: usize = 128 << 10;
+/// What keeping a name costs beside its bytes, about.
+const KEPT_BYTES: usize = 32;
 /// Files beyond this are compared with the free space before they are begun.
 const LARGE_BYTES: u64 = 16 << 20;
 
@@ -101,6 +107,7 @@ impl Layer {
             limits,
             entries: 0,
             bytes: 0,
+            kept: 0,
             parent: None,
             directories: BTreeMap::new(),
             implied: BTreeMap::new(),
@@ -110,16 +117,26 @@ impl Layer {
     }
 
     fn count(&mut self, bytes: u64) -> Result<()> {
-        let Limits { entries: entry_limit, bytes: byte_limit } = self.limits;
+        let byte_limit = self.limits.bytes;
         self.entries += 1;
-        if self.entries > entry_limit {
-            return Err(Error::invalid(format!("the archive has more than {entry_limit} entries")));
-        }
         self.bytes = self.bytes.checked_add(bytes).filter(|bytes| *bytes <= byte_limit).ok_or_else(|| {
             Error::invalid(format!("the files of the archive have more than {byte_limit} bytes together"))
         })?;
         if bytes >= LARGE_BYTES {
             self.check_room(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what is kept of `parts` until the end; it counts even where it is forgotten again.
+    fn keep(&mut self, parts: &[&[u8]]) -> Result<()> {
+        let bytes: usize = parts.iter().map(|part| part.len() + KEPT_BYTES).sum();
+        self.kept += bytes as u64;
+        if self.kept > self.limits.kept {
+            return Err(Error::invalid(format!(
+                "the directories and the unresolved links of the archive need more than {} bytes of memory",
+                self.limits.kept
+            )));
         }
         Ok(())
     }

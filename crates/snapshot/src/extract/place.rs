@@ -31,10 +31,7 @@ impl Layer {
         let path = normalise(&entry.path)?;
         let Some((parent, name)) = split(&path) else {
             return match entry.kind {
-                EntryKind::Directory => {
-                    self.directories.insert(path, DirectoryAttributes::of(entry));
-                    Ok(())
-                }
+                EntryKind::Directory => self.describe(&path, entry),
                 _ => Err(Error::invalid("the top of an archive is a directory")),
             };
         };
@@ -89,7 +86,14 @@ impl Layer {
             make_opaque(self.open_parent(parent)?, name)?;
         }
         self.implied.remove(path);
-        self.directories.insert(path.to_vec(), DirectoryAttributes::of(entry));
+        self.describe(path, entry)
+    }
+
+    /// Keeps what the entry says of a directory for the end.
+    fn describe(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
+        let attributes = DirectoryAttributes::of(entry);
+        self.keep(&attributes.parts().chain([path]).collect::<Vec<_>>())?;
+        self.directories.insert(path.to_vec(), attributes);
         Ok(())
     }
 
@@ -155,6 +159,7 @@ impl Layer {
         let (parent, _) = split(path).unwrap_or((b"", path));
         self.open_parent(parent)?;
         self.clear(path)?;
+        self.keep(&[path, &target])?;
         self.links.insert(path.to_vec(), target);
         Ok(())
     }
@@ -202,9 +207,7 @@ impl Layer {
             let (so_far, name) = (&path[..end], OsStr::from_bytes(&path[start..end]));
             end += 1;
             match rustix::fs::mkdirat(&current, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) => {
-                    self.implied.insert(so_far.to_vec(), ());
-                }
+                Ok(()) => self.imply(so_far)?,
                 Err(Errno::EXIST) => self.replace_whiteout(current.as_fd(), name, so_far)?,
                 Err(errno) => return Err(errno).context("make its directory"),
             }
@@ -228,6 +231,11 @@ impl Layer {
         rustix::fs::unlinkat(parent, name, AtFlags::empty()).context("replace a whiteout")?;
         rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)).context("make its directory")?;
         make_opaque(parent, name)?;
+        self.imply(path)
+    }
+
+    fn imply(&mut self, path: &[u8]) -> Result<()> {
+        self.keep(&[path])?;
         self.implied.insert(path.to_vec(), ());
         Ok(())
     }

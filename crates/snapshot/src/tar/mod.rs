@@ -25,6 +25,8 @@ const TRAILER_LIMIT_BYTES: u64 = 256 << 20;
 /// An archive that is read once, from front to back.
 pub struct Archive<R> {
     reader: R,
+    /// Headers and blocks of maps that may still come, and how many there were in the beginning.
+    headers: (u64, u64),
     /// Bytes of the present entry's data that were not read yet.
     remaining: u64,
     /// Bytes after it up to the next block.
@@ -46,9 +48,9 @@ struct Pending {
 }
 
 impl<R: Read> Archive<R> {
-    /// The archive whose bytes `reader` gives.
-    pub fn new(reader: R) -> Self {
-        Self { reader, remaining: 0, padding: 0 }
+    /// The archive whose bytes `reader` gives, of at most so many headers: of entries, extended ones, and blocks that continue the map of a sparse file.
+    pub fn new(reader: R, headers: u64) -> Self {
+        Self { reader, headers: (headers, headers), remaining: 0, padding: 0 }
     }
 
     /// The next entry; what was not read of the data of the one before is passed over. `None` at the end.
@@ -167,7 +169,16 @@ impl<R: Read> Archive<R> {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
+        self.count_header()?;
         Block::check(bytes).map(Some)
+    }
+
+    fn count_header(&mut self) -> Result<()> {
+        let (left, limit) = &mut self.headers;
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| Error::invalid(format!("the archive has more than {limit} entries and extended headers")))?;
+        Ok(())
     }
 
     fn read_extension(&mut self, block: &Block) -> Result<Vec<u8>> {
@@ -186,6 +197,7 @@ impl<R: Read> Archive<R> {
     }
 
     fn read_block(&mut self) -> Result<[u8; BLOCK_BYTES]> {
+        self.count_header()?;
         let mut bytes = [0_u8; BLOCK_BYTES];
         fill(&mut self.reader, &mut bytes)?;
         Ok(bytes)

@@ -287,10 +287,83 @@ fn archives_that_lie_about_sizes_are_refused() {
 fn counts_are_bounded() {
     let root = Root::new("bounds");
     let archive = Builder::default().file("a", "1234").file("b", "1234").file("c", "1234").finish();
-    for limits in [Limits { entries: 2, bytes: 100 }, Limits { entries: 100, bytes: 11 }] {
+    let roomy = Limits { entries: 100, bytes: 100, ..Limits::default() };
+    for limits in [Limits { entries: 2, ..roomy }, Limits { bytes: 11, ..roomy }] {
         let error = root.layers.begin_unknown().unwrap().apply(&mut &archive[..], &limits).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid, "{error}");
     }
+    assert!(root.leftovers().is_empty());
+}
+
+#[test]
+fn headers_that_are_no_entries_are_counted() {
+    let root = Root::new("headers");
+    let limits = Limits { entries: 100, ..Limits::default() };
+    let mut table: Vec<(String, Vec<u8>)> = Vec::new();
+    for kind in *b"xgLK" {
+        let many = (0..100).fold(Builder::default(), |builder, _| builder.entry(&header(kind, "h"), b""));
+        table.push((format!("type {}", char::from(kind)), many.file("a", "").finish()));
+    }
+    // A sparse file of the oldest format whose map goes on and says nothing.
+    let mut block = [0_u8; 512];
+    block[504] = 1;
+    let mut sparse = Builder::default().entry(&header(b'S', "s"), b"").finish();
+    sparse.truncate(512);
+    sparse[257..265].copy_from_slice(b"ustar  \0");
+    sparse[482] = 1;
+    sparse[483..495].copy_from_slice(b"00000000000\0");
+    sparse[148..156].fill(b' ');
+    let sum: u32 = sparse.iter().map(|byte| u32::from(*byte)).sum();
+    sparse[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    sparse.extend(std::iter::repeat_n(block, 100).flatten());
+    table.push(("a sparse map".to_owned(), sparse));
+    for (what, bytes) in table {
+        let error = root.layers.begin_unknown().unwrap().apply(&mut &bytes[..], &limits).expect_err(&what);
+        assert!(error.to_string().contains("more than 100 entries"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn what_is_kept_to_the_end_is_bounded() {
+    let root = Root::new("kept");
+    let limits = Limits { kept: 64 << 10, ..Limits::default() };
+    let (b, deep, long) = (Builder::default, "d/".repeat(40), "l".repeat(90));
+    let many = |add: &dyn Fn(Builder, u32) -> Builder| (0..1000).fold(b(), add).finish();
+    let value = [b'x'; 100];
+    let ignored = many(&|builder, at| {
+        builder.extended(&[("SCHILY.xattr.security.selinux", &[b'x'; 1000])]).directory(&format!("d{}", at % 9), 0o755)
+    });
+    let apply = |bytes: &[u8]| root.layers.begin_unknown().unwrap().apply(&mut &bytes[..], &limits);
+    for (what, bytes) in [
+        ("directories", many(&|builder, at| builder.directory(&format!("d{at}-{long}"), 0o755))),
+        ("links", many(&|builder, at| builder.hard_link(&format!("l{at}"), &long))),
+        ("implied directories", many(&|builder, at| builder.file(&format!("{at}/{deep}f"), ""))),
+        (
+            "attributes",
+            many(&|builder, at| {
+                builder.extended(&[("SCHILY.xattr.user.a", &value)]).directory(&format!("{at}"), 0o755)
+            }),
+        ),
+    ] {
+        let error = apply(&bytes).expect_err(what);
+        assert!(error.kind() == Kind::Invalid && error.to_string().contains("of memory"), "{what}: {error}");
+    }
+    // What is not taken is not kept.
+    apply(&ignored).unwrap();
+    assert!(root.leftovers().is_empty());
+}
+
+#[test]
+fn a_record_that_could_not_be_read_back_is_not_written() {
+    let root = Root::new("record");
+    // Each byte of a name that is no text takes four of the record.
+    let target: Vec<u8> = [[0xff_u8; 250].as_slice(); 15].join(&b'/');
+    let mut builder = Builder::default();
+    for at in 0..1200 {
+        builder = builder.extended(&[("linkpath", &target)]).hard_link(&format!("l{at}"), "");
+    }
+    let error = root.extract(&builder.finish()).unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.to_string().contains("16777216"), "{error}");
     assert!(root.leftovers().is_empty());
 }
 
