@@ -183,7 +183,7 @@ impl Engine {
         let Some(container) = self.root.load(id)? else { return Err(no_such(id.as_str())) };
         let writable = super::size::of_directory(container.directory(), layout::UPPER)?;
         let image = self.image_size(&container.record.image.layers)?;
-        Ok((writable, writable + image))
+        Ok((writable, writable.saturating_add(image)))
     }
 
     /// Where the layers of the root file system are, as Docker's overlay driver names them.

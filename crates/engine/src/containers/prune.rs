@@ -38,7 +38,7 @@ impl Engine {
                 Ok(None) => {}
                 Ok(Some(bytes)) => {
                     pruned.removed.push(id);
-                    pruned.reclaimed_bytes += bytes;
+                    pruned.reclaimed_bytes = pruned.reclaimed_bytes.saturating_add(bytes);
                 }
                 Err(error) => {
                     failure.get_or_insert(error);
@@ -62,7 +62,8 @@ impl Engine {
         if self.settle(&container)?.is_supervised() {
             return Ok(None);
         }
-        let bytes = bytes_of(&container)?;
+        // What cannot be counted is removed all the same.
+        let bytes = bytes_of(&container).unwrap_or(0);
         self.remove_settled(container, AnonymousVolumes::Keep)?;
         Ok(Some(bytes))
     }
@@ -75,7 +76,7 @@ fn bytes_of(container: &Locked) -> Result<u64> {
         let name = entry.file_name();
         let is_log = name.to_bytes() == layout::LOG.as_bytes() || name.to_bytes().starts_with(b"log.");
         if is_log && let Ok(status) = rustix::fs::statat(container.directory(), name, AtFlags::SYMLINK_NOFOLLOW) {
-            bytes += u64::try_from(status.st_size).unwrap_or(0);
+            bytes = bytes.saturating_add(u64::try_from(status.st_size).unwrap_or(0));
         }
     }
     Ok(bytes)

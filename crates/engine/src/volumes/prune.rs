@@ -36,11 +36,12 @@ impl Engine {
             if users.contains_key(&volume.name) || !(all || volume.anonymous) || !filter.labels_pass(&volume.labels) {
                 continue;
             }
-            let bytes = self.volume_bytes(&volume.name)?;
+            // What cannot be counted is removed all the same.
+            let bytes = self.volume_bytes(&volume.name).unwrap_or(0);
             match self.discard_volume(&volume.name) {
                 Ok(()) => {
                     pruned.removed.push(volume.name);
-                    pruned.reclaimed_bytes += bytes;
+                    pruned.reclaimed_bytes = pruned.reclaimed_bytes.saturating_add(bytes);
                 }
                 Err(error) => {
                     failure.get_or_insert(error);
