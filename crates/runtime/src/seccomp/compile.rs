@@ -89,12 +89,10 @@ fn ranges(profile: &Profile, rules: &[&Rule], architecture: Architecture) -> Vec
     let missing = Verdict { conditional: Vec::new(), otherwise: Action::Errno(ENOSYS) };
     let mut ranges: Vec<(u32, Verdict)> = Vec::new();
     let mut add = |first: u32, verdict: &Verdict| {
+        // A range without numbers gives way to what begins at the same place.
+        ranges.pop_if(|(begin, _)| *begin == first);
         if ranges.last().is_none_or(|(_, last)| last != verdict) {
-            // A range without numbers gives way to what begins at the same place.
-            match ranges.last_mut() {
-                Some(last) if last.0 == first => last.1 = verdict.clone(),
-                _ => ranges.push((first, verdict.clone())),
-            }
+            ranges.push((first, verdict.clone()));
         }
     };
     add(0, &default);
