@@ -39,3 +39,42 @@ fn records_of_many_execs_are_bounded() {
     assert_eq!(names.iter().filter(|name| name.ends_with(".json")).count(), 100);
     assert!(names.len() < 500, "{}", names.len());
 }
+
+#[test]
+fn an_exec_that_leaves_writers_behind_holds_nobody_up() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["exec", "-d", "c1", "sh", "-c", "yes & yes & yes & exit 3"]).ok();
+    assert_eq!(host.berth(["exec", "c1", "echo", "fine"]).ok().out(), "fine");
+    host.berth(["kill", "c1"]).ok();
+    host.wait_for("c1", "{{.State.Status}}", "exited");
+}
+
+#[test]
+fn too_many_execs_are_refused_and_the_container_can_still_be_stopped() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    let refused = (0..400).find_map(|_| {
+        let finished = host.berth(["exec", "-d", "c1", "sleep", "1000"]);
+        (finished.code != 0).then_some(finished)
+    });
+    refused.unwrap().says("container c1 has too many execs and attached clients: end some of them first");
+    host.berth(["stop", "-t", "0", "c1"]).ok();
+    assert_eq!(host.berth(["start", "c1"]).ok().out(), "c1");
+    assert_eq!(host.berth(["exec", "c1", "echo", "fine"]).ok().out(), "fine");
+}
+
+#[test]
+fn a_container_that_stops_its_execs_cannot_stop_its_supervisor() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sh", "-c", "while :; do kill -STOP -1; done"]).ok();
+    let stopped = [(); 3].map(|()| host.spawn(["exec", "c1", "true"]));
+    assert_eq!(host.berth(["exec", "c1", "true"]).code(1).says("its process hangs").stdout, "");
+    for exec in stopped {
+        exec.finish().code(1).says("its process hangs");
+    }
+    let killed = host.spawn(["exec", "c1", "true"]);
+    host.berth(["kill", "c1"]).ok();
+    assert_ne!(killed.finish().code, 0);
+    host.wait_for("c1", "{{.State.Status}}", "exited");
+}

@@ -46,6 +46,16 @@ pub(crate) enum Word {
     Failed(Error),
 }
 
+/// What there is to hear.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Word(Word),
+    /// Nothing yet.
+    Nothing,
+    /// The process has gone on to its program, or has died.
+    End,
+}
+
 /// One end.
 #[derive(Debug)]
 pub(crate) struct Channel(OwnedFd);
@@ -58,27 +68,40 @@ impl Channel {
         Ok((Self(ours), Self(theirs)))
     }
 
+    /// The runtime's: from here on [`Channel::listen`] does not wait.
+    pub(crate) fn stop_waiting(&self) -> Result<()> {
+        rustix::io::ioctl_fionbio(&self.0, true).context("set the flags of the new process's socket")
+    }
+
     /// The runtime's: the next word; `None` when the process has gone on to its program, or has died.
     pub(crate) fn hear(&self) -> Result<Option<Word>> {
+        match self.listen()? {
+            Heard::Word(word) => Ok(Some(word)),
+            Heard::End => Ok(None),
+            Heard::Nothing => Err(Error::unavailable(format!(
+                "the new process hangs: a file system that it needs has not answered for {} seconds",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+
+    /// The runtime's: what there is to hear.
+    pub(crate) fn listen(&self) -> Result<Heard> {
         let heard = match sys::unix::receive(self.0.as_fd(), LENGTH_LIMIT) {
-            Err(Errno::AGAIN) => {
-                return Err(Error::unavailable(format!(
-                    "the new process hangs: a file system that it needs has not answered for {} seconds",
-                    PATIENCE.as_secs()
-                )));
-            }
+            Err(Errno::AGAIN) => return Ok(Heard::Nothing),
             heard => heard.context("hear the new process")?,
         };
-        let Some((bytes, descriptors)) = heard else { return Ok(None) };
-        match (bytes.as_slice(), descriptors.into_iter().next()) {
-            ([READY], None) => Ok(Some(Word::Ready)),
-            ([TERMINAL], Some(terminal)) => Ok(Some(Word::Terminal(terminal))),
+        let Some((bytes, descriptors)) = heard else { return Ok(Heard::End) };
+        let word = match (bytes.as_slice(), descriptors.into_iter().next()) {
+            ([READY], None) => Word::Ready,
+            ([TERMINAL], Some(terminal)) => Word::Terminal(terminal),
             ([FAILED, kind, message @ ..], None) => {
                 let kind = KINDS.get(usize::from(*kind)).copied().unwrap_or(Kind::Internal);
-                Ok(Some(Word::Failed(Error::new(kind, String::from_utf8_lossy(message)))))
+                Word::Failed(Error::new(kind, String::from_utf8_lossy(message)))
             }
-            _ => Err(Error::internal("the new process says what nobody understands")),
-        }
+            _ => return Err(Error::internal("the new process says what nobody understands")),
+        };
+        Ok(Heard::Word(word))
     }
 
     /// The runtime's: lets the process go on.

@@ -3,6 +3,7 @@
 use crate::channel::{Channel, Word};
 use crate::child::Child;
 use crate::enter;
+use crate::entering::Entering;
 use crate::init;
 use crate::spec::{Namespace, Namespaces, Process, Spec};
 use crate::stdio::{self, Ends};
@@ -125,14 +126,15 @@ impl Container {
         Error::internal(reason)
     }
 
-    /// Starts a further process in the container and returns once its program runs.
+    /// Sends a further process into the container. It may be stopped there, or hang: this does not wait for it.
     ///
     /// # Errors
-    /// As [`Container::start`].
-    pub fn exec(&self, process: &Process, input: Input) -> Result<(Child, Ends)> {
+    /// When there can be no process.
+    pub fn exec(&self, process: &Process, input: Input) -> Result<Entering> {
         let (channel, theirs) = Channel::pair()?;
+        channel.stop_waiting()?;
         let doors = self.group.doors()?;
-        let (stdio, mut ends) = match process.terminal {
+        let (stdio, ends) = match process.terminal {
             true => (None, Ends::default()),
             false => stdio::pipes(input).map(|(stdio, ends)| (Some(stdio), ends))?,
         };
@@ -141,20 +143,9 @@ impl Container {
             Namespace::Host => PidNamespace::Ours,
             Namespace::New | Namespace::Join => PidNamespace::OfProcess(init),
         };
-        let child = match fork_into(pid, sys::clone::Namespaces::default(), self.group.directory())? {
-            Side::Child => enter::run(enter::Entering { process, init, doors: &doors, channel: theirs, stdio }),
-            Side::Parent(pid, descriptor) => Child::new(pid, descriptor),
-        };
-        drop((stdio, theirs));
-        match exec_outcome(&channel, process, &mut ends) {
-            Ok(()) => Ok((child, ends)),
-            Err(error) => {
-                // It exits when its channel ends; the kill is for one that hangs elsewhere.
-                drop(channel);
-                let _ = child.signal(9);
-                child.wait();
-                Err(error)
-            }
+        match fork_into(pid, sys::clone::Namespaces::default(), self.group.directory())? {
+            Side::Child => enter::run(enter::Order { process, init, doors: &doors, channel: theirs, stdio }),
+            Side::Parent(pid, descriptor) => Ok(Entering::new(Child::new(pid, descriptor), channel, ends)),
         }
     }
 
@@ -215,18 +206,6 @@ fn hear_to_the_end(channel: &Channel) -> Result<Option<()>> {
             None => return Ok(ready),
         }
     }
-}
-
-fn exec_outcome(channel: &Channel, process: &Process, ends: &mut Ends) -> Result<()> {
-    let died = || Error::internal("the process was killed before its program ran");
-    if process.terminal {
-        match channel.hear()? {
-            Some(Word::Terminal(terminal)) => ends.terminal = Some(terminal),
-            Some(Word::Failed(error)) => return Err(error),
-            Some(Word::Ready) | None => return Err(died()),
-        }
-    }
-    hear_to_the_end(channel)?.ok_or_else(died)
 }
 
 /// In which pid namespace a new process is.

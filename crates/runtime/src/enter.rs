@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// What a process that enters is given.
 #[derive(Debug)]
-pub(crate) struct Entering<'a> {
+pub(crate) struct Order<'a> {
     pub(crate) process: &'a Process,
     /// The container's first process.
     pub(crate) init: BorrowedFd<'a>,
@@ -25,16 +25,16 @@ pub(crate) struct Entering<'a> {
 }
 
 /// Plays the role of a process that enters, to its end.
-pub(crate) fn run(mut entering: Entering<'_>) -> ! {
-    let stdio = entering.stdio.take();
-    match enter(&entering, stdio) {
+pub(crate) fn run(mut order: Order<'_>) -> ! {
+    let stdio = order.stdio.take();
+    match enter(&order, stdio) {
         Ok(never) => match never {},
-        Err(error) => entering.channel.fail(&error),
+        Err(error) => order.channel.fail(&error),
     }
 }
 
-fn enter(entering: &Entering<'_>, stdio: Option<Theirs>) -> Result<Infallible> {
-    let Entering { process, init, doors, channel, .. } = entering;
+fn enter(order: &Order<'_>, stdio: Option<Theirs>) -> Result<Infallible> {
+    let Order { process, init, doors, channel, .. } = order;
     let kept = doors.descriptors().chain([channel.as_fd(), *init]);
     sys::process::close_all_but(&kept.chain(stdio.iter().flatten().map(AsFd::as_fd)).collect::<Vec<_>>())
         .context("close descriptors")?;

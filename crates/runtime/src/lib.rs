@@ -10,6 +10,7 @@ mod channel;
 mod child;
 mod container;
 mod enter;
+mod entering;
 mod init;
 pub mod seccomp;
 pub mod spec;
@@ -20,4 +21,5 @@ pub use init::user_of;
 
 pub use child::Child;
 pub use container::{Container, Input, Request};
+pub use entering::Entering;
 pub use stdio::Ends;

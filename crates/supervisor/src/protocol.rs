@@ -295,7 +295,7 @@ fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
 /// A message as it came, and the descriptors that came with it.
 pub type Received<T> = (T, Vec<OwnedFd>);
 
-/// Receives one message; `None` when the other end is closed, or has nothing to say yet on a socket that does not wait.
+/// Receives one message; `None` when the other end is closed.
 ///
 /// # Errors
 /// `Invalid` for what is no message of this kind; the connection can still be used.

@@ -153,7 +153,14 @@ pub fn finish(child: &Child, ends: Ends) -> Outcome {
 
 /// Runs a further process in a container.
 pub fn exec(container: &Container, process: &Process) -> Result<Outcome> {
-    let (child, ends) = container.exec(process, Input::Nothing)?;
+    let mut entering = container.exec(process, Input::Nothing)?;
+    let outcome = wait_until(|| entering.progress().map(|arrived| arrived.then_some(())).transpose());
+    if let Err(error) = outcome.expect("it does not arrive") {
+        let child = entering.give_up();
+        wait_until(|| child.reap()).expect("it does not end");
+        return Err(error);
+    }
+    let (child, ends) = entering.arrive();
     Ok(finish(&child, ends))
 }
 

@@ -1,7 +1,10 @@
 //! The way back into the engine: the command lines of the two helpers.
 
 use crate::plan::Plan;
+use base::{Context, Result};
+use rustix::process::{Pid, PidfdFlags};
 use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 /// How this container's engine is called back.
@@ -42,5 +45,37 @@ impl Callback {
         crate::pass_crash_point(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
+    }
+}
+
+/// A helper that runs.
+#[derive(Debug)]
+pub(super) struct Helper {
+    child: std::process::Child,
+    descriptor: OwnedFd,
+}
+
+impl Helper {
+    /// Starts it.
+    pub(super) fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.spawn().context("call the engine back")?;
+        let opened = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        match opened.context("name the helper by a descriptor") {
+            Ok(descriptor) => Ok(Self { child, descriptor }),
+            Err(error) => {
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// Readable when it has exited.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// Whether it has exited; it is reaped then.
+    pub(super) fn is_over(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 }

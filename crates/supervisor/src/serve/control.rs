@@ -2,7 +2,7 @@
 
 use super::callback::Callback;
 use super::stop::Answer;
-use super::{Phase, Supervisor};
+use super::{Phase, Supervisor, execs};
 use crate::client::control_address;
 use crate::files;
 use crate::protocol::{self, Condition, Reply, Request, SignalMeaning};
@@ -18,6 +18,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const ENGINE: u64 = 0;
 /// The most connections at once: a client that leaks them must not take the supervisor's descriptors.
 const CONNECTIONS: usize = 200;
+/// The most descriptors for execs and attached clients, of 1024: stop and kill always find a connection.
+const DESCRIPTORS: usize = 700;
 
 /// Somebody who may ask.
 #[derive(Debug)]
@@ -32,12 +34,19 @@ pub(super) struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
     Stop,
+    Exec,
     Exit(Condition),
 }
 
 impl Connection {
-    pub(super) fn of_engine(socket: OwnedFd) -> Self {
-        Self { number: ENGINE, socket, awaits: None }
+    pub(super) fn of_engine(socket: OwnedFd) -> Result<Self> {
+        Self::new(ENGINE, socket)
+    }
+
+    /// Nothing that is written to it waits: who asks without listening is disconnected.
+    fn new(number: u64, socket: OwnedFd) -> Result<Self> {
+        super::streams::set_nonblocking(&socket)?;
+        Ok(Self { number, socket, awaits: None })
     }
 }
 
@@ -67,10 +76,38 @@ impl Supervisor {
         let own = rustix::process::geteuid();
         let allowed = rustix::net::sockopt::socket_peercred(&socket)
             .is_ok_and(|peer| peer.uid == own || peer.uid == rustix::process::Uid::ROOT);
-        if allowed && self.connections.len() < CONNECTIONS {
-            let number = self.next_number();
-            self.connections.push(Connection { number, socket, awaits: None });
+        if allowed {
+            let _ = self.admit(socket);
         }
+    }
+
+    fn admit(&mut self, socket: OwnedFd) -> Result<()> {
+        if self.connections.len() >= CONNECTIONS {
+            return Err(Error::exhausted(format!(
+                "container {} has {CONNECTIONS} connections already",
+                self.plan.name
+            )));
+        }
+        let number = self.next_number();
+        self.connections.push(Connection::new(number, socket)?);
+        Ok(())
+    }
+
+    /// Whether one more exec or client can be served.
+    ///
+    /// # Errors
+    /// `Exhausted` where it would take the descriptors that the container itself needs.
+    pub(super) fn expect_room(&self) -> Result<()> {
+        let execs: usize = self.execs.iter().map(execs::Running::descriptors).sum();
+        let leftovers: usize = self.leftovers.iter().map(|(streams, _)| streams.descriptors()).sum();
+        let arriving = (self.arriving.len() + self.doomed.len()) * execs::Arriving::DESCRIPTORS;
+        if execs + arriving + leftovers + self.streams.descriptors() < DESCRIPTORS {
+            return Ok(());
+        }
+        Err(Error::exhausted(format!(
+            "container {} has too many execs and attached clients: end some of them first",
+            self.plan.name
+        )))
     }
 
     pub(super) fn serve_connection(&mut self, number: u64) {
@@ -129,7 +166,11 @@ impl Supervisor {
             }
             Request::Namespaces => return self.running()?.namespaces().map(Some),
             Request::Attach(attach) => return self.attach(attach, descriptors).map(Some),
-            Request::Exec(exec) => return self.exec(*exec).map(Some),
+            Request::Exec(exec) => {
+                self.exec(number, *exec)?;
+                self.awaits(number, Awaited::Exec);
+                return Ok(None);
+            }
             Request::Resize { exec, height, width } => self.resize(exec.as_ref(), height, width)?,
             Request::Signal { signal, meaning } => self.signal(signal, meaning)?,
             Request::Stop(stop) => {
@@ -161,9 +202,7 @@ impl Supervisor {
 
     fn connect(&mut self, descriptors: Vec<OwnedFd>) -> Result<()> {
         let socket = descriptors.into_iter().next().ok_or_else(|| Error::invalid("no socket came along"))?;
-        let number = self.next_number();
-        self.connections.push(Connection { number, socket, awaits: None });
-        Ok(())
+        self.admit(socket)
     }
 
     fn wait(&mut self, number: u64, condition: Condition) -> Option<Answered> {
@@ -207,6 +246,7 @@ impl Supervisor {
         if self.state.status == Status::Paused {
             return Err(Error::conflict("You cannot attach to a paused container, unpause it first"));
         }
+        self.expect_room()?;
         let number = self.next_number();
         let terminal = self.streams.has_terminal();
         let stream = match descriptors.into_iter().next() {

@@ -1,6 +1,6 @@
 //! From created to running, to exited, and back as long as the restart policy says so.
 
-use super::callback::Callback;
+use super::callback::{Callback, Helper};
 use super::process::Container;
 use super::streams::Streams;
 use super::{LEFTOVER_PATIENCE, Phase, Supervisor};
@@ -9,7 +9,7 @@ use crate::protocol::{self, Condition, Reply};
 use crate::restart::{self, Cause, Decision};
 use crate::state::Status;
 use base::time::Timestamp;
-use base::{Context, Error, Result};
+use base::{Error, Result};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -176,14 +176,12 @@ impl Supervisor {
         }
     }
 
-    fn call_engine(&self) -> Result<std::process::Child> {
-        let mut command = Callback::of_plan(&self.plan).command("container-exited", self.plan.id.as_str());
-        command.spawn().context("call the engine back")
+    fn call_engine(&self) -> Result<Helper> {
+        Helper::start(Callback::of_plan(&self.plan).command("container-exited", self.plan.id.as_str()))
     }
 
     pub(super) fn look_after_helper(&mut self) {
-        let Some(helper) = &mut self.helper else { return };
-        if !matches!(helper.try_wait(), Ok(None)) {
+        if self.helper.as_mut().is_some_and(Helper::is_over) {
             self.helper = None;
             self.answer_waits(&[Condition::Removed]);
         }

@@ -28,7 +28,7 @@ use rustix::event::PollFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use streams::Streams;
 
@@ -77,10 +77,13 @@ struct Supervisor {
     listener: Option<OwnedFd>,
     signals: OwnedFd,
     connections: Vec<Connection>,
+    arriving: Vec<execs::Arriving>,
+    /// Execs that were given up and have not exited yet.
+    doomed: Vec<process::Child>,
     execs: Vec<execs::Running>,
     finished_execs: VecDeque<base::id::Id>,
     leftovers: Vec<(Streams, Instant)>,
-    helper: Option<Child>,
+    helper: Option<callback::Helper>,
     sync_at: Option<Instant>,
     last_number: u64,
 }
@@ -171,7 +174,9 @@ impl Supervisor {
             compressing: false,
             listener: Some(listener),
             signals: inherited.signals,
-            connections: vec![Connection::of_engine(inherited.engine)],
+            connections: vec![Connection::of_engine(inherited.engine)?],
+            arriving: Vec::new(),
+            doomed: Vec::new(),
             execs: Vec::new(),
             finished_execs,
             leftovers: Vec::new(),
@@ -184,7 +189,7 @@ impl Supervisor {
     fn run(&mut self) {
         loop {
             self.act_on_time(Instant::now());
-            // Asked right before the wait: what time has ended, such as the helper, wakes nobody any more.
+            // Asked right before the wait: what time has ended wakes nobody any more.
             if self.is_done() {
                 break;
             }
@@ -199,7 +204,11 @@ impl Supervisor {
     }
 
     fn is_done(&self) -> bool {
-        self.phase == Phase::Over && self.helper.is_none() && self.leftovers.is_empty() && self.execs.is_empty()
+        self.phase == Phase::Over
+            && self.helper.is_none()
+            && self.leftovers.is_empty()
+            && self.arriving.is_empty()
+            && self.execs.is_empty()
     }
 
     fn interests(&self) -> Vec<Interest<'_>> {
@@ -217,7 +226,15 @@ impl Supervisor {
         if let Some(container) = &self.container {
             interests.push(Interest::new(Source::Init, container.descriptor(), PollFlags::IN));
         }
+        if let Some(helper) = &self.helper {
+            interests.push(Interest::new(Source::Helper, helper.descriptor(), PollFlags::IN));
+        }
         self.streams.interests(Source::Ends, Source::StreamClient, &mut interests);
+        for arriving in &self.arriving {
+            interests.push(Interest::new(Source::Arriving(arriving.number), arriving.descriptor(), PollFlags::IN));
+        }
+        interests
+            .extend(self.doomed.iter().map(|child| Interest::new(Source::Doomed, child.descriptor(), PollFlags::IN)));
         for exec in &self.execs {
             interests.push(Interest::new(Source::Exec(exec.number), exec.descriptor(), PollFlags::IN));
             exec.streams.interests(Source::Exec(exec.number), Source::ExecClient, &mut interests);
@@ -233,8 +250,11 @@ impl Supervisor {
             Source::Listener => self.accept(),
             Source::Connection(number) => self.serve_connection(number),
             Source::Init => self.reap_init(),
+            Source::Helper => self.look_after_helper(),
             Source::Ends => self.streams.serve_ends(Some(&mut self.log)),
             Source::StreamClient(number) => self.streams.serve_client(number, flags),
+            Source::Arriving(number) => self.serve_arriving(number),
+            Source::Doomed => self.doomed.retain(|child| child.reap().is_none()),
             Source::Exec(number) => self.serve_exec(number),
             Source::ExecClient(number) => {
                 self.execs.iter_mut().for_each(|exec| exec.streams.serve_client(number, flags));
@@ -253,10 +273,9 @@ impl Supervisor {
             _ => None,
         };
         let leftover = self.leftovers.iter().map(|(_, until)| *until).min();
-        // The end of a helper is looked for: it takes milliseconds, and a descriptor for it would cost each container one.
-        let helper = self.helper.as_ref().map(|_| Instant::now() + Duration::from_millis(1));
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.deadline);
-        [restart, leftover, helper, stop, self.sync_at].into_iter().flatten().min()
+        let arrival = self.arriving.iter().map(|arriving| arriving.deadline).min();
+        [restart, leftover, stop, arrival, self.sync_at].into_iter().flatten().min()
     }
 
     fn act_on_time(&mut self, now: Instant) {
@@ -267,10 +286,10 @@ impl Supervisor {
             self.kill();
         }
         self.leftovers.retain(|(streams, until)| *until > now && streams.has_clients());
+        self.give_up_late_execs(now);
         if self.sync_at.is_some_and(|at| at <= now) {
             self.sync();
         }
-        self.look_after_helper();
     }
 
     /// A number that no connection and no client has had.

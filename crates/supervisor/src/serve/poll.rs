@@ -18,12 +18,18 @@ pub(super) enum Source {
     Ends,
     /// A client of the container's streams, by its number.
     StreamClient(u64),
+    /// There is something to hear of an exec whose program does not run yet, by its number.
+    Arriving(u64),
+    /// An exec that was given up has exited.
+    Doomed,
     /// An exec has exited, or an end of its streams has something.
     Exec(u64),
     /// A client of any exec's streams, by its number.
     ExecClient(u64),
     /// A client that still has something to get after its process is gone, by its number.
     LeftoverClient(u64),
+    /// The engine's helper has exited.
+    Helper,
     /// A signal for this process.
     Signal,
 }

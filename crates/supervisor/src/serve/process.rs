@@ -11,7 +11,7 @@ use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-pub(super) use runtime::Child;
+pub(super) use runtime::{Child, Entering};
 
 /// The namespaces of a process, as `/proc/PID/ns` names them, and as messages do.
 const NAMESPACES: [(&str, &str); 6] =
@@ -35,7 +35,7 @@ impl Container {
         self.inner.start()
     }
 
-    pub(super) fn exec(&self, process: &Process, stdin: Stdin) -> Result<(Child, Ends)> {
+    pub(super) fn exec(&self, process: &Process, stdin: Stdin) -> Result<Entering> {
         self.inner.exec(process, input(stdin))
     }
 

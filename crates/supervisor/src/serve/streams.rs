@@ -25,6 +25,10 @@ const CUT_OFF_BYTES: usize = 256 << 10;
 const CUT_OFF_MESSAGE: &[u8] = b"\r\nberth: this client read too slowly and was cut off\r\n";
 /// How many reads follow each other before others have their turn.
 const READS_IN_A_ROW: u32 = 8;
+/// The most that is read after the exit of the process: what two pipes of the largest size hold that a process may ask for (pipe(7)).
+const DRAIN_BYTES: usize = 2 << 20;
+/// The most reads for that: a pipe holds as many packets (`O_DIRECT`) as pages.
+const DRAIN_READS: u32 = 512;
 
 /// The streams of one process.
 #[derive(Debug)]
@@ -202,9 +206,9 @@ impl Streams {
         }
     }
 
-    /// Reads what is there, at most `reads` times from each end; whether anything was.
-    fn read_output(&mut self, mut log: Option<&mut Writer>, reads: u32) -> bool {
-        let mut any = false;
+    /// Reads what is there, at most `reads` times from each end; how many bytes that were.
+    fn read_output(&mut self, mut log: Option<&mut Writer>, reads: u32) -> usize {
+        let mut total = 0;
         self.buffer.resize(READ_BYTES, 0);
         let mut buffer = std::mem::take(&mut self.buffer);
         for (stream, which) in [(Stream::Stdout, 0), (Stream::Stdout, 1), (Stream::Stderr, 2)] {
@@ -216,7 +220,7 @@ impl Streams {
                 match rustix::io::read(&*descriptor, &mut buffer) {
                     Ok(0) => *end = None,
                     Ok(length) => {
-                        any = true;
+                        total += length;
                         self.distribute(stream, &buffer[..length], log.as_deref_mut());
                     }
                     Err(Errno::INTR) => {}
@@ -230,7 +234,7 @@ impl Streams {
             }
         }
         self.buffer = buffer;
-        any
+        total
     }
 
     fn distribute(&mut self, stream: Stream, bytes: &[u8], log: Option<&mut Writer>) {
@@ -245,10 +249,19 @@ impl Streams {
         self.clients.retain(|client| !client.is_over());
     }
 
-    /// Reads until nothing is left, after the process has exited: until the pipes are empty, since a child may keep them open.
+    /// Reads what the pipes hold when the process has exited. A child may keep them open, and may go on writing.
     pub(super) fn drain(&mut self, mut log: Option<&mut Writer>) {
         // Who made the process wait does not make its end wait: the pipes hold little.
-        while self.read_output(log.as_deref_mut(), 1) {}
+        let mut left = DRAIN_BYTES;
+        for _ in 0..DRAIN_READS {
+            match self.read_output(log.as_deref_mut(), 1) {
+                0 => break,
+                length => left = left.saturating_sub(length),
+            }
+            if left == 0 {
+                break;
+            }
+        }
         if let Some(log) = log {
             let _ = log.finish();
         }
@@ -287,6 +300,12 @@ impl Streams {
 
     pub(super) fn has_clients(&self) -> bool {
         !self.clients.is_empty()
+    }
+
+    /// How many descriptors these streams have open.
+    pub(super) fn descriptors(&self) -> usize {
+        let ends = [&self.ends.terminal, &self.ends.stdin, &self.ends.stdout, &self.ends.stderr];
+        ends.into_iter().flatten().count() + self.clients.len()
     }
 }
 
@@ -356,7 +375,7 @@ impl Client {
     }
 }
 
-fn set_nonblocking(descriptor: &OwnedFd) -> Result<()> {
+pub(super) fn set_nonblocking(descriptor: &OwnedFd) -> Result<()> {
     let flags = rustix::fs::fcntl_getfl(descriptor).context("read the flags of a stream")?;
     rustix::fs::fcntl_setfl(descriptor, flags | OFlags::NONBLOCK).context("set the flags of a stream")
 }
