@@ -71,6 +71,32 @@ fn an_empty_volume_gets_what_the_image_has_there() {
 }
 
 #[test]
+fn other_users_of_the_host_do_not_reach_a_volume() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let host = Host::new();
+    // As an administrator may have made it.
+    std::fs::create_dir(host.root()).unwrap();
+    std::fs::set_permissions(host.root(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    host.berth(["import", crate::harness::rootfs_archive().to_str().unwrap(), IMAGE]).ok();
+    let mode = |path: &str| host.path(path).metadata().unwrap().mode() & 0o7777;
+    assert_eq!(mode("root"), 0o700);
+    host.berth(["run", "--rm", "-v", "data:/tmp", "-u", "1000", IMAGE, "touch", "/tmp/file"]).ok();
+    for (path, expected) in [("", 0o700), ("/data", 0o700), ("/data/_data", 0o1777)] {
+        assert_eq!(mode(&format!("root/volumes{path}")), expected, "{path}");
+    }
+    let file = host.path("root/volumes/data/_data/file");
+    assert!(file.exists());
+    for opened in [0o755, 0o711, 0o701] {
+        std::fs::set_permissions(host.root(), std::fs::Permissions::from_mode(opened)).unwrap();
+        host.berth(["volume", "ls"]).ok();
+        let seen = std::process::Command::new("/usr/bin/stat").arg(&file).uid(65534).gid(65534).output().unwrap();
+        assert!(!seen.status.success(), "{opened:o}: {seen:?}");
+    }
+    host.berth(["volume", "rm", "data"]).ok();
+}
+
+#[test]
 fn a_volume_that_is_half_filled_is_cleared_only_as_long_as_nobody_used_it() {
     let host = Host::with_image();
     let filling = "create.volume-filling";

@@ -53,6 +53,7 @@ impl Root {
             Err(error) => return Err(error.context("open the state root")),
         };
         check_format(directory.as_fd(), &options.root)?;
+        close_to_others(directory.as_fd(), &options.root)?;
         let real_path = real_path(directory.as_fd())?;
         let short_id = match real_path.to_str() {
             Some(layout::DEFAULT_ROOT) => String::new(),
@@ -219,6 +220,18 @@ fn check_format(directory: BorrowedFd<'_>, path: &Path) -> Result<()> {
             layout::FORMAT
         ))),
     }
+}
+
+/// Images and volumes have programs with set-user-id bits, and directories that anybody may write: nobody else gets there by the host's paths.
+fn close_to_others(directory: BorrowedFd<'_>, path: &Path) -> Result<()> {
+    let mode = rustix::fs::fstat(directory).context("stat the state root")?.st_mode & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    rustix::fs::fchmod(directory, Mode::from_raw_mode(mode & 0o7700)).with_context(|| {
+        let path = path.display();
+        format!("the state root {path} is open to others, as mode {mode:o}: chmod 0700 {path}")
+    })
 }
 
 /// Makes the root.

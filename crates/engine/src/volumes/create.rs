@@ -67,7 +67,7 @@ impl Engine {
     fn make_volume(&self, request: &VolumeRequest) -> Result<bool> {
         let folder = self.volumes_folder()?;
         let staging = file::temporary_name("volume");
-        let directory = file::make_directory_at(folder.as_fd(), &staging, 0o711)?;
+        let directory = file::make_directory_at(folder.as_fd(), &staging, 0o700)?;
         file::make_directory_at(directory.as_fd(), DATA, 0o755)?;
         let stored = Stored {
             format: layout::FORMAT,

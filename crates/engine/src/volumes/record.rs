@@ -59,7 +59,7 @@ pub(super) fn no_such(name: &str) -> Error {
 impl Engine {
     /// The folder of all volumes.
     pub(super) fn volumes_folder(&self) -> Result<OwnedFd> {
-        file::make_directory_at(self.root.directory(), layout::VOLUMES, 0o711)
+        file::make_directory_at(self.root.directory(), layout::VOLUMES, 0o700)
     }
 
     /// Keeps volumes from being removed, or everybody else from using them.
