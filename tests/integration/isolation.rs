@@ -140,6 +140,8 @@ fn labels_need_a_security_module() {
         host.berth(["run", "--rm", "--security-opt", option, IMAGE, "true"]).code(125);
     }
     assert!(host.containers().is_empty());
+    let labelled_files = "label=filetype:berth_test_absent_t";
+    host.berth(["run", "--rm", "--security-opt", labelled_files, IMAGE, "true"]).code(125).says("not supported");
     for wrong in ["label=type", "label=kind:x", "apparmor=", "label"] {
         host.berth(["run", "--rm", "--security-opt", wrong, IMAGE, "true"]).code(125).says(wrong);
     }

@@ -40,8 +40,8 @@ pub(crate) fn container(details: Details) -> ContainerInspect {
             digest: details.manifest.to_string(),
             ..ManifestDescriptor::default()
         }),
-        process_label: details.selinux_labels.0,
-        mount_label: details.selinux_labels.1,
+        process_label: String::new(),
+        mount_label: String::new(),
         app_armor_profile: details.apparmor_profile,
         exec_ids: (!exec_ids.is_empty()).then_some(exec_ids),
         host_config,

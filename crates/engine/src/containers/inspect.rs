@@ -65,8 +65,6 @@ pub struct Details {
     pub read_only_paths: Vec<String>,
     /// AppArmor profile.
     pub apparmor_profile: String,
-    /// SELinux label of the process and of the mounts.
-    pub selinux_labels: (String, String),
     /// Execs that run.
     pub exec_ids: Vec<Id>,
 }
@@ -164,7 +162,6 @@ impl Engine {
             masked_paths: security.masked_paths,
             read_only_paths: security.read_only_paths,
             apparmor_profile: security.apparmor,
-            selinux_labels: (String::new(), String::new()),
             exec_ids: container.running_execs()?,
             settings: with_hostname(record),
         })

@@ -11,6 +11,8 @@ pub(super) struct Bind {
     pub(super) read_only: ReadOnly,
     pub(super) propagation: Option<Propagation>,
     pub(super) no_copy: bool,
+    /// Whether the source's files get a label of SELinux.
+    pub(super) relabels: bool,
     pub(super) mode: String,
 }
 
@@ -40,6 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Bind> {
         read_only: ReadOnly::No,
         propagation: None,
         no_copy: false,
+        relabels: false,
         mode: mode.to_owned(),
     };
     let mut seen: Vec<&str> = Vec::new();
@@ -53,8 +56,11 @@ pub(super) fn parse(text: &str) -> Result<Bind> {
                 bind.no_copy = true;
                 "copy"
             }
-            // Labels of SELinux, which the runtime sets where there is one; consistency, which only other systems know.
-            "z" | "Z" => "label",
+            "z" | "Z" => {
+                bind.relabels = true;
+                "label"
+            }
+            // Only other systems know it.
             "consistent" | "cached" | "delegated" | "default" => "consistency",
             other => {
                 bind.propagation =
@@ -106,9 +112,10 @@ mod tests {
     fn notation() {
         let bind = parse("/a:/b:ro,rslave,z").unwrap();
         assert!(
-            bind.is_path() && bind.read_only == ReadOnly::Recursive && bind.propagation == Some(Propagation::Rslave)
+            bind.relabels && bind.is_path() && bind.read_only == ReadOnly::Recursive && bind.propagation == Some(Propagation::Rslave)
         );
-        assert!(parse("data:/b:nocopy").unwrap().no_copy);
+        let bind = parse("data:/b:nocopy").unwrap();
+        assert!(bind.no_copy && !bind.relabels);
         for bad in [
             "",
             "a",

@@ -1,5 +1,7 @@
 //! Decides at create what is mounted: in Docker's order, later words over earlier ones, and never two for one target.
 
+use std::path::Path;
+
 use base::digest::Digest;
 use base::id::Id;
 use base::lock::{Lock, Sharing};
@@ -82,6 +84,9 @@ impl Engine {
                 "ro" | "ro,z" | "ro,Z" | "z,ro" | "Z,ro" => true,
                 _ => return Err(Error::invalid(format!("invalid mode for volumes-from: {mode}"))),
             };
+            if mode.contains(['z', 'Z']) {
+                refuse_to_relabel("--volumes-from", text)?;
+            }
             let other = self.root.find(name)?;
             if other.id == *container {
                 return Err(Error::invalid("a container cannot take its own volumes"));
@@ -146,6 +151,9 @@ fn own_mounts(settings: &Settings) -> Result<Vec<Wanted>> {
 
 fn of_bind(text: &str, settings: &Settings) -> Result<Wanted> {
     let bind = bind::parse(text)?;
+    if bind.relabels {
+        refuse_to_relabel("-v", text)?;
+    }
     let source = if bind.is_path() {
         Source::Bind { path: bind.source.clone(), recursive: true, missing: Missing::Make }
     } else {
@@ -160,6 +168,16 @@ fn of_bind(text: &str, settings: &Settings) -> Result<Wanted> {
         mode: bind.mode,
     };
     Ok(Wanted { planned, volume: of_driver(settings) })
+}
+
+/// Nothing labels files yet. Where there is no SELinux, there is nothing to do.
+fn refuse_to_relabel(flag: &str, text: &str) -> Result<()> {
+    if !Path::new("/sys/fs/selinux/enforce").exists() {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "not supported: {flag} {text}: files are not labelled: leave z or Z out and label them with chcon"
+    )))
 }
 
 fn anonymous(target: String, settings: &Settings) -> Wanted {

@@ -135,11 +135,14 @@ fn boolean(option: &str, value: &str) -> Result<bool> {
 
 fn label_part(option: &str, label: &str) -> Result<(String, String)> {
     match label.split_once(':') {
-        Some((key @ ("user" | "role" | "type" | "level" | "filetype"), value)) if !value.is_empty() => {
+        Some(("filetype", _)) => Err(Error::unsupported(format!(
+            "not supported: --security-opt {option}: files are not labelled; leave the option out"
+        ))),
+        Some((key @ ("user" | "role" | "type" | "level"), value)) if !value.is_empty() => {
             Ok((key.to_owned(), value.to_owned()))
         }
         _ => Err(Error::invalid(format!(
-            "invalid --security-opt {option:?}: use label=disable or label=user|role|type|level|filetype:VALUE"
+            "invalid --security-opt {option:?}: use label=disable or label=user|role|type|level:VALUE"
         ))),
     }
 }
@@ -173,6 +176,7 @@ mod tests {
         {
             assert!(planned(&[wrong], false).is_err(), "{wrong}");
         }
+        assert_eq!(planned(&["label=filetype:x_t"], false).unwrap_err().kind(), base::Kind::Unsupported);
     }
 
     #[test]
