@@ -5,7 +5,7 @@
 use base::{Error, Kind, Result};
 use engine::{Caller, Engine};
 
-use crate::client::{KIND_HEADER, name_of_kind};
+use crate::client::KIND_HEADER;
 use crate::message::{Headers, Method, Request, Response, ResponseBody};
 use crate::query::Query;
 use crate::routes::{containers, elsewhere, execs, images, streams, system, volumes};
@@ -131,7 +131,7 @@ pub(crate) fn failure(error: &Error) -> Response {
     let message = ErrorMessage { message: error.to_string() };
     let mut response =
         Response::json(error.http_status(), &message).unwrap_or_else(|_| Response::empty(error.http_status()));
-    response.headers.add(KIND_HEADER, name_of_kind(error.kind()));
+    response.headers.add(KIND_HEADER, error.kind().name());
     response
 }
 

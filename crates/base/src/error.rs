@@ -41,7 +41,43 @@ pub enum Kind {
     CommandNotRunnable,
 }
 
+/// Every kind and its name. Programs of other versions read the names: they never change.
+const NAMES: [(Kind, &str); 13] = [
+    (Kind::Invalid, "invalid"),
+    (Kind::Unauthenticated, "unauthenticated"),
+    (Kind::Denied, "denied"),
+    (Kind::NotFound, "not-found"),
+    (Kind::Conflict, "conflict"),
+    (Kind::Unchanged, "unchanged"),
+    (Kind::Unsupported, "unsupported"),
+    (Kind::Unavailable, "unavailable"),
+    (Kind::Exhausted, "exhausted"),
+    (Kind::Corrupt, "corrupt"),
+    (Kind::Internal, "internal"),
+    (Kind::CommandNotFound, "command-not-found"),
+    (Kind::CommandNotRunnable, "command-not-runnable"),
+];
+
 impl Kind {
+    /// Its name between programs, as in `not-found`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(kind, _)| *kind == self).map_or("internal", |(_, name)| name)
+    }
+
+    /// The kind with this name; a name of a later version is [`Kind::Internal`].
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        NAMES.iter().find(|(_, known)| *known == name).map_or(Self::Internal, |(kind, _)| *kind)
+    }
+
+    /// The kind that a status stands for, where nothing tells more: the first one that is reported with it.
+    #[must_use]
+    pub fn of_http_status(status: u16) -> Self {
+        let of_status = NAMES.iter().find(|(kind, _)| status != 500 && kind.http_status() == status);
+        of_status.map_or(Self::Internal, |(kind, _)| *kind)
+    }
+
     /// The status with which the Docker Engine API reports this kind.
     #[must_use]
     pub const fn http_status(self) -> u16 {
@@ -256,6 +292,17 @@ mod tests {
         assert_eq!(error.to_string(), "start web: write state.json: no space left on device");
         assert_eq!(error.kind(), Kind::Exhausted);
         assert_eq!(error.errno(), Some(Errno::NOSPC));
+    }
+
+    #[test]
+    fn names_and_statuses_are_read_back() {
+        for (kind, name) in NAMES {
+            assert_eq!((kind.name(), Kind::named(name)), (name, kind));
+            assert_eq!(Kind::of_http_status(kind.http_status()).http_status(), kind.http_status());
+        }
+        assert_eq!(Kind::named("of a later version"), Kind::Internal);
+        assert_eq!((Kind::of_http_status(500), Kind::of_http_status(418)), (Kind::Internal, Kind::Internal));
+        assert_eq!((Kind::of_http_status(400), Kind::of_http_status(404)), (Kind::Invalid, Kind::NotFound));
     }
 
     #[test]

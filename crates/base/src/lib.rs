@@ -11,6 +11,7 @@ pub mod file;
 pub mod id;
 pub mod journal;
 pub mod lock;
+pub mod nearest;
 pub mod size;
 pub mod time;
 pub mod tree;

@@ -29,6 +29,32 @@ impl Timestamp {
         Self(seconds as i128 * NANOSECONDS + nanoseconds as i128)
     }
 
+    /// A point in time as users write it: RFC 3339 with or without a time of day or a zone, a duration before `now`, or seconds since the
+    /// epoch with or without a fraction.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) for anything else.
+    pub fn parse_near(text: &str, now: Self) -> Result<Self> {
+        if let Ok(time) = text.parse() {
+            return Ok(time);
+        }
+        if let Ok(duration) = crate::duration::parse_go(text) {
+            return Ok(now.minus(duration));
+        }
+        let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = format!("{:0<9}", fraction.get(..9).unwrap_or(fraction));
+        match (seconds.parse(), digits.parse()) {
+            (Ok(seconds), Ok(nanoseconds)) if is_fraction => return Ok(Self::from_unix(seconds, nanoseconds)),
+            _ if text.len() == 10 => format!("{text}T00:00:00Z"),
+            _ => format!("{text}Z"),
+        }
+        .parse()
+        .map_err(|_| {
+            Error::invalid(format!("{text:?} is no time: use RFC 3339, seconds since 1970 or a duration like 10m"))
+        })
+    }
+
     /// Whole seconds since the epoch, rounded down.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
@@ -217,6 +243,27 @@ mod tests {
             "2026-01-02T02:04:05.5Z"
         );
         assert_eq!(Timestamp::from_unix(1, 500).rfc3339_fixed(), "1970-01-01T00:00:01.000000500Z");
+    }
+
+    #[test]
+    fn what_users_write() {
+        let now = Timestamp::from_unix(10_000, 0);
+        let table = [
+            ("100", Timestamp::from_unix(100, 0)),
+            ("100.5", Timestamp::from_unix(100, 500_000_000)),
+            ("1700000000.000000025", Timestamp::from_unix(1_700_000_000, 25)),
+            ("10m", Timestamp::from_unix(9_400, 0)),
+            ("1.5h", Timestamp::from_unix(4_600, 0)),
+            ("1970-01-01T00:01:00Z", Timestamp::from_unix(60, 0)),
+            ("1970-01-01T00:01:00", Timestamp::from_unix(60, 0)),
+            ("1970-01-02", Timestamp::from_unix(86_400, 0)),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Timestamp::parse_near(text, now).unwrap(), expected, "{text}");
+        }
+        for text in ["", "yesterday", "1.x", "1.+5", "2023-13-99", "-"] {
+            assert!(Timestamp::parse_near(text, now).is_err(), "{text}");
+        }
     }
 
     #[test]

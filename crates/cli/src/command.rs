@@ -213,7 +213,7 @@ fn help(words: &[String]) -> u8 {
 
 fn unknown(path: &str, entries: &[Entry], word: &str) -> u8 {
     let names = entries.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
-    let hint = match crate::nearest::nearest(word, names) {
+    let hint = match base::nearest::nearest(word, names) {
         Some(name) => format!("\n\nDid you mean '{path} {name}'?"),
         None => String::new(),
     };

@@ -12,7 +12,6 @@ mod environment;
 mod filter;
 mod flags;
 mod format;
-mod nearest;
 mod progress;
 mod session;
 mod stream;

@@ -22,6 +22,14 @@ impl Stream {
             Self::Stderr => "stderr",
         }
     }
+
+    /// What stands before `length` bytes of this stream where several share a connection: Docker's header, which is the
+    /// stream's number, three zeros, and the length as four bytes, most significant first.
+    #[must_use]
+    pub fn frame_header(self, length: usize) -> [u8; 8] {
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        [self as u8 + 1, 0, 0, 0, a, b, c, d]
+    }
 }
 
 /// A line that a container wrote, or a part of a very long one.
@@ -137,6 +145,12 @@ mod tests {
         assert_eq!(entry.stream, Stream::Stderr);
         assert_eq!(entry.time.rfc3339_nano(), "2026-01-02T03:04:05.6Z");
         assert_eq!(entry.attributes["a"], "b");
+    }
+
+    #[test]
+    fn frames_are_dockers() {
+        assert_eq!(Stream::Stderr.frame_header(0x0102_0304), [2, 0, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(Stream::Stdout.frame_header(5), [1, 0, 0, 0, 0, 0, 0, 5]);
     }
 
     #[test]

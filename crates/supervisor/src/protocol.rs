@@ -208,7 +208,7 @@ pub enum Reply {
     },
     /// What was asked for cannot be done.
     Error {
-        /// A word for [`Kind`].
+        /// [`Kind::name`].
         kind: String,
         /// For people.
         message: String,
@@ -219,7 +219,7 @@ impl Reply {
     /// An error as a reply.
     #[must_use]
     pub fn of_error(error: &Error) -> Self {
-        Self::Error { kind: word_of(error.kind()).to_owned(), message: error.to_string() }
+        Self::Error { kind: error.kind().name().to_owned(), message: error.to_string() }
     }
 
     /// The reply, or the error that it is.
@@ -228,34 +228,10 @@ impl Reply {
     /// The supervisor's.
     pub fn into_result(self) -> Result<Self> {
         match self {
-            Self::Error { kind, message } => Err(Error::new(kind_of(&kind), message)),
+            Self::Error { kind, message } => Err(Error::new(Kind::named(&kind), message)),
             other => Ok(other),
         }
     }
-}
-
-const KINDS: [(Kind, &str); 13] = [
-    (Kind::Invalid, "invalid"),
-    (Kind::Unauthenticated, "unauthenticated"),
-    (Kind::Denied, "denied"),
-    (Kind::NotFound, "not-found"),
-    (Kind::Conflict, "conflict"),
-    (Kind::Unchanged, "unchanged"),
-    (Kind::Unsupported, "unsupported"),
-    (Kind::Unavailable, "unavailable"),
-    (Kind::Exhausted, "exhausted"),
-    (Kind::Corrupt, "corrupt"),
-    (Kind::Internal, "internal"),
-    (Kind::CommandNotFound, "command-not-found"),
-    (Kind::CommandNotRunnable, "command-not-runnable"),
-];
-
-fn word_of(kind: Kind) -> &'static str {
-    KINDS.iter().find(|(known, _)| *known == kind).map_or("internal", |(_, word)| word)
-}
-
-fn kind_of(word: &str) -> Kind {
-    KINDS.iter().find(|(_, known)| *known == word).map_or(Kind::Internal, |(kind, _)| *kind)
 }
 
 /// Sends one message.
@@ -334,15 +310,6 @@ fn gone(errno: Errno) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_has_its_word() {
-        for (kind, word) in KINDS {
-            assert_eq!(kind_of(word_of(kind)), kind);
-            assert_eq!(word_of(kind), word);
-        }
-        assert_eq!(kind_of("of a later version"), Kind::Internal);
-    }
 
     #[test]
     fn long_messages_arrive_whole_with_their_descriptors() {

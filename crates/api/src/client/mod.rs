@@ -97,37 +97,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Every kind and its name in [`KIND_HEADER`].
-const KINDS: &[(Kind, &str)] = &[
-    (Kind::Invalid, "invalid"),
-    (Kind::Unauthenticated, "unauthenticated"),
-    (Kind::Denied, "denied"),
-    (Kind::NotFound, "not-found"),
-    (Kind::Conflict, "conflict"),
-    (Kind::Unchanged, "unchanged"),
-    (Kind::Unsupported, "unsupported"),
-    (Kind::Unavailable, "unavailable"),
-    (Kind::Exhausted, "exhausted"),
-    (Kind::Corrupt, "corrupt"),
-    (Kind::Internal, "internal"),
-    (Kind::CommandNotFound, "command-not-found"),
-    (Kind::CommandNotRunnable, "command-not-runnable"),
-];
-
-/// The name of `kind` in [`KIND_HEADER`].
-pub(crate) fn name_of_kind(kind: Kind) -> &'static str {
-    KINDS.iter().find(|(own, _)| *own == kind).map_or("internal", |(_, name)| name)
-}
-
 fn error_of(response: Response) -> Error {
     let status = response.status;
-    let named = response.headers.get(KIND_HEADER).map(str::to_owned);
-    let kind = KINDS
-        .iter()
-        .find(|(_, name)| named.as_deref() == Some(*name))
-        .or_else(|| KINDS.iter().find(|(kind, _)| kind.http_status() == status))
-        .map_or(Kind::Internal, |(kind, _)| *kind);
-    let kind = if status == 500 && named.is_none() { Kind::Internal } else { kind };
+    let kind = response.headers.get(KIND_HEADER).map_or_else(|| Kind::of_http_status(status), Kind::named);
     let bytes = response.into_bytes().unwrap_or_default();
     let message = match serde_json::from_slice::<ErrorMessage>(&bytes) {
         Ok(error) if !error.message.is_empty() => error.message,

@@ -1,6 +1,6 @@
 //! Lines of a log as clients read them.
 
-use engine::containers::{LogEntry, LogSource};
+use engine::containers::LogEntry;
 
 /// What stands before a line.
 #[derive(Clone, Copy, Debug)]
@@ -30,18 +30,11 @@ impl Style {
         text
     }
 
-    /// A line in Docker's frame: the stream, three zeros, the length as four bytes, most significant first.
+    /// A line in its frame.
     pub(crate) fn frame(self, entry: &LogEntry) -> Vec<u8> {
         let line = self.line(entry);
-        let stream = match entry.source {
-            LogSource::Stdout => 1,
-            LogSource::Stderr => 2,
-        };
-        let mut frame = vec![stream, 0, 0, 0];
         // Lines are at most 16 KiB and their attributes.
-        frame.extend(u32::try_from(line.len()).unwrap_or(u32::MAX).to_be_bytes());
-        frame.extend(line);
-        frame
+        [entry.source.frame_header(line.len()).as_slice(), &line].concat()
     }
 }
 
@@ -49,6 +42,7 @@ impl Style {
 mod tests {
     use super::*;
     use base::time::Timestamp;
+    use engine::containers::LogSource;
 
     #[test]
     fn lines_are_dockers() {

@@ -7,9 +7,9 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod progress;
 pub(crate) mod system;
-pub(crate) mod time;
 pub(crate) mod volume;
 
+use base::time::Timestamp;
 use base::{Error, Result};
 use engine::containers::Filter;
 use serde::Serialize;
@@ -19,6 +19,14 @@ use crate::filters::Filters;
 /// Filters as the engine takes them.
 pub(crate) fn filter(filters: &Filters) -> Filter {
     Filter { values: filters.iter().map(|(key, values)| (key.to_owned(), values.iter().cloned().collect())).collect() }
+}
+
+/// A point in time as a client gives it; none, and 0 as Docker has it, is none.
+///
+/// # Errors
+/// `Invalid` for what is no time.
+pub(crate) fn time(text: Option<&str>) -> Result<Option<Timestamp>> {
+    text.filter(|text| *text != "0").map(|text| Timestamp::parse_near(text, Timestamp::now())).transpose()
 }
 
 /// A line of JSON.

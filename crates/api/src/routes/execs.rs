@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use base::{Context, Error, Kind, Result};
-use engine::containers::{Attached, ExecRequest, ExecStart};
+use engine::containers::{Attached, ExecRequest, ExecStart, LogSource};
 use engine::{Caller, Engine};
 
 use super::containers::terminal_size;
@@ -61,8 +61,7 @@ fn told(error: &Error, framing: Framing) -> Result<Attached> {
     text.truncate(4096);
     let terminal = framing == Framing::Terminal;
     if !terminal {
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
-        text.splice(..0, [&[2, 0, 0, 0], &length[..]].concat());
+        text.splice(..0, LogSource::Stderr.frame_header(text.len()));
     }
     ours.write_all(&text).context("say why the command does not run")?;
     Ok(Attached { stream, terminal })

@@ -59,8 +59,8 @@ pub(crate) fn logs(engine: &Engine, caller: &Caller, call: Call) -> Result<Respo
         stdout: query.flag("stdout"),
         stderr: query.flag("stderr"),
         follow: query.flag("follow"),
-        since: convert::time::parse(query.get("since"))?,
-        until: convert::time::parse(query.get("until"))?,
+        since: convert::time(query.get("since"))?,
+        until: convert::time(query.get("until"))?,
         // Docker takes whatever is no number for all lines.
         tail: query.get("tail").and_then(|tail| tail.parse().ok()),
         details: query.flag("details"),

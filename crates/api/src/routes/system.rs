@@ -34,8 +34,8 @@ pub(crate) fn info(engine: &Engine, caller: &Caller, _: Call) -> Result<Response
 pub(crate) fn events(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {
     let query = call.query();
     let request = EventRequest {
-        since: convert::time::parse(query.get("since"))?,
-        until: convert::time::parse(query.get("until"))?,
+        since: convert::time(query.get("since"))?,
+        until: convert::time(query.get("until"))?,
         filter: convert::filter(&query.filters()?),
     };
     let mut events = engine.events(caller, &request)?;

@@ -102,30 +102,9 @@ fn write_log(mut log: logs::ContainerLogs, mut stream: &UnixStream) -> Result<Ow
     let failed = "send what was logged";
     while let Polled::Item(entry) = log.poll_entry(Duration::ZERO)? {
         if !log.terminal() {
-            stream.write_all(&frame_header(entry.source, entry.line.len())).context(failed)?;
+            stream.write_all(&entry.source.frame_header(entry.line.len())).context(failed)?;
         }
         stream.write_all(&entry.line).context(failed)?;
     }
     stream.as_fd().try_clone_to_owned().context(failed)
-}
-
-/// Docker's header: the stream, three zeros, the length as four bytes, most significant first.
-fn frame_header(source: logs::LogSource, length: usize) -> [u8; 8] {
-    let number = match source {
-        logs::LogSource::Stdout => 1,
-        logs::LogSource::Stderr => 2,
-    };
-    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-    [number, 0, 0, 0, a, b, c, d]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_dockers() {
-        assert_eq!(frame_header(logs::LogSource::Stderr, 0x0102_0304), [2, 0, 0, 0, 1, 2, 3, 4]);
-        assert_eq!(frame_header(logs::LogSource::Stdout, 5), [1, 0, 0, 0, 0, 0, 0, 5]);
-    }
 }

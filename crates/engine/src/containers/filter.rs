@@ -83,34 +83,10 @@ impl Filter {
     pub fn until(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         match self.get("until") {
             [] => Ok(None),
-            [one] => parse_time(one, now).map(Some),
+            [one] => Timestamp::parse_near(one, now).map(Some),
             _ => Err(Error::invalid("more than one until filter specified")),
         }
     }
-}
-
-/// A point in time as users write it: RFC 3339 with or without a time of day, seconds since the epoch, or a duration before `now`.
-///
-/// # Errors
-/// `Invalid` for anything else.
-pub(crate) fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(duration) = base::duration::parse_go(text) {
-        return Ok(now.minus(duration));
-    }
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
-    match (seconds.parse::<i64>(), digits.parse::<u32>()) {
-        (Ok(seconds), Ok(nanoseconds)) => return Ok(Timestamp::from_unix(seconds, nanoseconds)),
-        _ if text.len() == 10 => format!("{text}T00:00:00Z"),
-        _ => format!("{text}Z"),
-    }
-    .parse::<Timestamp>()
-    .map_err(|_| {
-        Error::invalid(format!("{text:?} is no time: use RFC 3339, seconds since 1970 or a duration like 10m"))
-    })
 }
 
 /// The keys of a list.
@@ -324,22 +300,5 @@ mod tests {
             let request = ListRequest { filter, ..ListRequest::default() };
             assert!(Matcher::new(&request, &Fixed).is_err(), "{key}={value}");
         }
-    }
-
-    #[test]
-    fn times() {
-        let now = Timestamp::from_unix(10_000, 0);
-        let table = [
-            ("100", Timestamp::from_unix(100, 0)),
-            ("100.5", Timestamp::from_unix(100, 500_000_000)),
-            ("10m", Timestamp::from_unix(9_400, 0)),
-            ("1970-01-01T00:01:00Z", Timestamp::from_unix(60, 0)),
-            ("1970-01-01T00:01:00", Timestamp::from_unix(60, 0)),
-            ("1970-01-02", Timestamp::from_unix(86_400, 0)),
-        ];
-        for (text, expected) in table {
-            assert_eq!(parse_time(text, now).unwrap(), expected, "{text}");
-        }
-        assert!(parse_time("soon", now).is_err());
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use base::time::Timestamp;
 use base::{Error, Result};
-use logs::{Driver, Options, ReadRequest, Reader, Stream};
+pub use logs::Stream as LogSource;
+use logs::{Driver, Options, ReadRequest, Reader};
 use supervisor::state::{self, Observed};
 
 use super::record::Container;
@@ -33,15 +34,6 @@ pub struct LogRequest {
     pub tail: Option<u64>,
     /// Whether entries carry the attributes that the log options asked for.
     pub details: bool,
-}
-
-/// Where a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogSource {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
 }
 
 /// One line, or a part of a very long one.
@@ -104,13 +96,13 @@ impl ContainerLogs {
     }
 
     fn wanted(&self, entry: logs::Entry) -> Option<LogEntry> {
-        let (source, is_wanted) = match entry.stream {
-            Stream::Stdout => (LogSource::Stdout, self.request.stdout),
-            Stream::Stderr => (LogSource::Stderr, self.request.stderr),
+        let is_wanted = match entry.stream {
+            LogSource::Stdout => self.request.stdout,
+            LogSource::Stderr => self.request.stderr,
         };
         is_wanted.then(|| LogEntry {
             time: entry.time,
-            source,
+            source: entry.stream,
             line: entry.line.into_bytes(),
             attributes: if self.request.details { entry.attributes } else { BTreeMap::new() },
         })

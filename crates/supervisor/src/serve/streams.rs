@@ -339,9 +339,7 @@ impl Client {
 
     fn put(&mut self, stream: Stream, bytes: &[u8]) {
         if self.framed {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-            self.queue.extend([stream as u8 + 1, 0, 0, 0]);
-            self.queue.extend(length);
+            self.queue.extend(stream.frame_header(bytes.len()));
         }
         self.queue.extend(bytes);
     }

@@ -1,8 +1,9 @@
 //! Which known word somebody meant.
 
 /// The one of `words` that is closest to `word`, where one is close enough to be meant.
-pub(crate) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = if word.chars().count() < 4 { 1 } else { 2 };
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = 1 + word.chars().count() / 4;
     words
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= allowed || (word.len() > 2 && candidate.starts_with(word)))
@@ -10,9 +11,11 @@ pub(crate) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> O
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be inserted, deleted, replaced or swapped with their neighbour (optimal string alignment).
+/// How many letters must be inserted, deleted, replaced or swapped with their neighbour (optimal string alignment); case and `_` against
+/// `-` count nothing.
 fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let fold = |letter: char| if letter == '_' { '-' } else { letter.to_ascii_lowercase() };
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().map(fold).collect(), right.chars().map(fold).collect());
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, from) in left.iter().enumerate() {
@@ -42,6 +45,7 @@ mod tests {
             ("inspetc", Some("inspect")),
             ("image", Some("images")),
             ("cont", Some("container")),
+            ("Volume", Some("volume")),
             ("xyzzy", None),
             ("", None),
         ] {
