@@ -94,21 +94,6 @@ impl Group {
         result.with_context(|| format!("thaw control group {}", self.path()))
     }
 
-    /// Whether all its processes stand still because of [`Group::freeze`].
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub fn is_frozen(&self) -> Result<bool> {
-        match (self.directory(), self.controller("freezer")) {
-            (Some(unified), _) => is_frozen_v2(unified),
-            (None, Some(freezer)) => {
-                Ok(directory::read(freezer, "freezer.state")?.is_some_and(|state| state.trim() == "FROZEN"))
-            }
-            (None, None) => Ok(false),
-        }
-        .map_err(|error: Error| error.context(format!("control group {}", self.path())))
-    }
-
     /// Ids of its processes and of those in groups below it, as this process's pid namespace numbers them.
     ///
     /// # Errors
@@ -154,10 +139,6 @@ fn collect(group: BorrowedFd<'_>, pids: &mut Vec<i32>, depth: u32) -> Result<()>
         }
     }
     Ok(())
-}
-
-fn is_frozen_v2(unified: BorrowedFd<'_>) -> Result<bool> {
-    Ok(directory::read(unified, "cgroup.events")?.is_some_and(|text| directory::field(&text, "frozen") == Some(1)))
 }
 
 fn freeze_v2(unified: BorrowedFd<'_>) -> Result<()> {

@@ -135,26 +135,6 @@ impl Group {
         Ok(Doors(doors))
     }
 
-    /// Moves the process `pid`, with all its threads, into the group in every hierarchy.
-    ///
-    /// Slow: it waits for a grace period of the kernel's; prefer [`Group::directory`] and [`Group::doors`].
-    ///
-    /// # Errors
-    /// As the kernel refuses it, with the hierarchy's name.
-    pub fn join(&self, pid: i32) -> Result<()> {
-        self.places().try_for_each(|place| self.join_place(&place, pid))
-    }
-
-    pub(crate) fn join_place(&self, place: &Place<'_>, pid: i32) -> Result<()> {
-        directory::write(place.directory, "cgroup.procs", &pid.to_string()).with_context(|| {
-            format!(
-                "move process {pid} into control group {} of {}",
-                self.path,
-                place.hierarchy.mount_point().display()
-            )
-        })
-    }
-
     /// Writes the limits that `resources` sets; the others stay as they are.
     ///
     /// # Errors

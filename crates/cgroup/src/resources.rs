@@ -3,7 +3,6 @@
 use crate::device::DeviceRule;
 use base::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Limits of one group; what is `None` or empty stays as the kernel or the parent has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,12 +30,8 @@ pub struct Resources {
     pub cpuset_mems: String,
     /// Processes and threads; -1: no bound.
     pub pids: Option<i64>,
-    /// Relative weight of block input and output, from 10 to 1000.
-    pub block_weight: Option<u16>,
     /// Which devices can be used, decided by the last rule that matches; empty: as the parent.
     pub devices: Vec<DeviceRule>,
-    /// Files of cgroup v2 and what is written to them.
-    pub unified: BTreeMap<String, String>,
 }
 
 impl Resources {
@@ -60,7 +55,6 @@ impl Resources {
             ("cpu shares", self.cpu_shares, 2, 262_144),
             ("cpu period", self.cpu_period, 1000, 1_000_000),
             ("memory swappiness", self.memory_swappiness, 0, 100),
-            ("block weight", self.block_weight.map(u64::from), 10, 1000),
         ] {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
                 return Err(Error::invalid(format!("{name} is out of range: from {least} to {most}")));
@@ -77,7 +71,7 @@ impl Resources {
                 return Err(Error::invalid(format!("{name} {list:?} is no list like 0-3,5")));
             }
         }
-        self.unified.iter().try_for_each(|(file, value)| check_unified(file, value))
+        Ok(())
     }
 
     /// Whether nothing at all is set.
@@ -102,16 +96,6 @@ impl Resources {
     }
 }
 
-fn check_unified(file: &str, value: &str) -> Result<()> {
-    let controller = file.split_once('.').map_or("", |(controller, _)| controller);
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
-    // Files of cgroup.* move and kill processes: no limits.
-    if controller.is_empty() || controller == "cgroup" || !plain(file) || value.len() > 4096 || value.contains('\0') {
-        return Err(Error::invalid(format!("{file:?} is no setting of a cgroup v2 controller, like memory.high")));
-    }
-    Ok(())
-}
-
 /// The weight of v2, 1 to 10000, for shares of v1, 2 to 262144: linear between the ends, as container engines map them.
 #[must_use]
 pub fn shares_to_weight(shares: u64) -> u64 {
@@ -119,11 +103,6 @@ pub fn shares_to_weight(shares: u64) -> u64 {
         0 => 0,
         shares => 1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142,
     }
-}
-
-/// The weight of v2's `io.weight`, 1 to 10000, for a block weight of v1, 10 to 1000.
-pub(crate) fn block_to_io_weight(weight: u16) -> u64 {
-    1 + u64::from(weight.clamp(10, 1000) - 10) * 9999 / 990
 }
 
 #[cfg(test)]
@@ -135,7 +114,6 @@ mod tests {
         for (shares, weight) in [(0, 0), (1, 1), (2, 1), (512, 20), (1024, 39), (262_144, 10_000), (u64::MAX, 10_000)] {
             assert_eq!(shares_to_weight(shares), weight, "{shares}");
         }
-        assert_eq!((block_to_io_weight(10), block_to_io_weight(1000)), (1, 10_000));
     }
 
     #[test]
@@ -147,11 +125,7 @@ mod tests {
             Resources { cpu_shares: Some(1), ..Resources::default() },
             Resources { cpu_period: Some(10), ..Resources::default() },
             Resources { memory_swappiness: Some(101), ..Resources::default() },
-            Resources { block_weight: Some(5), ..Resources::default() },
             Resources { cpuset_cpus: "0 1".to_owned(), ..Resources::default() },
-            Resources { unified: [("cgroup.procs".to_owned(), "1".to_owned())].into(), ..Resources::default() },
-            Resources { unified: [("../memory.max".to_owned(), "1".to_owned())].into(), ..Resources::default() },
-            Resources { unified: [("memory".to_owned(), "1".to_owned())].into(), ..Resources::default() },
         ];
         for resources in wrong {
             assert_eq!(resources.check().unwrap_err().kind(), base::Kind::Invalid, "{resources:?}");
@@ -160,7 +134,6 @@ mod tests {
             memory: Some(100),
             memory_swap: Some(-1),
             cpuset_cpus: "0-1,3".to_owned(),
-            unified: [("memory.high".to_owned(), "max".to_owned())].into(),
             ..Resources::default()
         };
         assert!(fine.check().is_ok() && Resources::default().check().is_ok());

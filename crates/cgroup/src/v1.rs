@@ -28,7 +28,6 @@ pub(crate) fn apply_to(place: &Place<'_>, resources: &Resources) -> Result<()> {
                     write(group, "pids.max", &value, "pids limit")?;
                 }
             }
-            "blkio" => block_weight(group, resources)?,
             "devices" => devices(group, &resources.devices)?,
             _ => {}
         }
@@ -52,7 +51,6 @@ pub(crate) fn check_reachable(group: &Group, resources: &Resources) -> Result<()
         (cpu, "cpu"),
         (cpuset, "cpuset"),
         (resources.pids.is_some(), "pids"),
-        (resources.block_weight.is_some(), "blkio"),
         (!resources.devices.is_empty(), "devices"),
     ] {
         if wanted && group.controller(controller).is_none() {
@@ -60,9 +58,6 @@ pub(crate) fn check_reachable(group: &Group, resources: &Resources) -> Result<()
                 "limits of the {controller} controller cannot be set: no hierarchy with it is mounted"
             )));
         }
-    }
-    if let (Some(file), None) = (resources.unified.keys().next(), group.directory()) {
-        return Err(missing(file, file));
     }
     Ok(())
 }
@@ -146,19 +141,6 @@ fn cpu(group: BorrowedFd<'_>, resources: &Resources) -> Result<()> {
         Err(Errno::NOENT) => Err(missing("cpu period", PERIOD)),
         Err(errno) => Err(errno).with_context(|| format!("set cpu period (write {period} to {PERIOD})")),
     }
-}
-
-fn block_weight(group: BorrowedFd<'_>, resources: &Resources) -> Result<()> {
-    let Some(weight) = resources.block_weight else { return Ok(()) };
-    let weight = weight.to_string();
-    for file in ["blkio.weight", "blkio.bfq.weight"] {
-        match directory::write(group, file, &weight) {
-            Ok(()) => return Ok(()),
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno).with_context(|| format!("set block weight (write {weight} to {file})")),
-        }
-    }
-    Err(missing("block weight", "blkio.weight and no blkio.bfq.weight"))
 }
 
 /// Fills the processors and memory nodes of the group and of its parents, from the top down, where they are empty: a

@@ -4,7 +4,7 @@ use crate::device_program;
 use crate::directory;
 use crate::group::Place;
 use crate::host::Mode;
-use crate::resources::{Resources, block_to_io_weight, shares_to_weight};
+use crate::resources::{Resources, shares_to_weight};
 use base::{Context, Error, Result};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -74,8 +74,7 @@ fn enabled(group: BorrowedFd<'_>) -> Result<Vec<String>> {
 /// Controllers that a group with `resources` wants; each may repeat.
 fn wanted(resources: &Resources) -> impl Iterator<Item = &str> {
     let cpuset = !resources.cpuset_cpus.is_empty() || !resources.cpuset_mems.is_empty();
-    let named = resources.unified.keys().filter_map(|file| file.split_once('.')).map(|(controller, _)| controller);
-    ALWAYS.iter().copied().chain(cpuset.then_some("cpuset")).chain(named)
+    ALWAYS.iter().copied().chain(cpuset.then_some("cpuset"))
 }
 
 /// Writes what `resources` sets. Beside v1 hierarchies only what belongs to v2 alone.
@@ -85,12 +84,11 @@ pub(crate) fn apply(place: &Place<'_>, resources: &Resources, mode: Mode) -> Res
             write(place.directory, file, &value, setting)?;
         }
         swap(place.directory, resources)?;
-        block_weight(place.directory, resources)?;
         if !resources.devices.is_empty() {
             device_program::attach(place.directory, &resources.devices)?;
         }
     }
-    resources.unified.iter().try_for_each(|(file, value)| write(place.directory, file, value, file))
+    Ok(())
 }
 
 fn write(group: BorrowedFd<'_>, file: &str, value: &str, setting: &str) -> Result<()> {
@@ -147,16 +145,6 @@ fn swap(group: BorrowedFd<'_>, resources: &Resources) -> Result<()> {
         Err(Errno::NOENT) if resources.swap_is_default() => Ok(()),
         Err(Errno::NOENT) => Err(missing("memory swap", "memory.swap.max")),
         result => result.context("set memory swap (write memory.swap.max)"),
-    }
-}
-
-fn block_weight(group: BorrowedFd<'_>, resources: &Resources) -> Result<()> {
-    let Some(weight) = resources.block_weight else { return Ok(()) };
-    match directory::write(group, "io.bfq.weight", &weight.to_string()) {
-        Err(Errno::NOENT) => {
-            write(group, "io.weight", &format!("default {}", block_to_io_weight(weight)), "block weight")
-        }
-        result => result.context("set block weight (write io.bfq.weight)"),
     }
 }
 

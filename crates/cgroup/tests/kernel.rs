@@ -40,9 +40,19 @@ fn shell(group: &Group, script: &str) -> Child {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    group.join(i32::try_from(child.id()).unwrap()).unwrap();
+    for place in group.places() {
+        let directory = place.hierarchy.mount_point().join(&group.path()[1..]);
+        std::fs::write(directory.join("cgroup.procs"), child.id().to_string()).unwrap();
+    }
     drop(child.stdin.take());
     child
+}
+
+fn is_frozen(group: &Group) -> bool {
+    match host().unified() {
+        Some(_) => read(group, "", "cgroup.events").contains("frozen 1"),
+        None => read(group, "freezer", "freezer.state") == "FROZEN",
+    }
 }
 
 fn read(group: &Group, controller: &str, file: &str) -> String {
@@ -103,18 +113,6 @@ fn limits_are_written_and_changed() {
 }
 
 #[test]
-fn what_the_kernel_lacks_is_named() {
-    let resources = Resources { block_weight: Some(500), ..Resources::default() };
-    match Group::create(&host(), &format!("{}/container", parent("weight")), &resources) {
-        Ok(group) => drop(Scratch(group)),
-        Err(error) => {
-            assert_eq!(error.kind(), base::Kind::Unsupported);
-            assert!(error.to_string().contains("block weight"), "{error}");
-        }
-    }
-}
-
-#[test]
 fn processes_freeze_thaw_and_die_together() {
     let group = scratch("freeze", &Resources::default());
     let mut child = shell(&group.0, "sleep 60 & sleep 61 & wait");
@@ -123,11 +121,11 @@ fn processes_freeze_thaw_and_die_together() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(group.0.processes().unwrap().len(), 3);
-    assert!(!group.0.is_frozen().unwrap());
+    assert!(!is_frozen(&group.0));
     group.0.freeze().unwrap();
-    assert!(group.0.is_frozen().unwrap());
+    assert!(is_frozen(&group.0));
     group.0.thaw().unwrap();
-    assert!(!group.0.is_frozen().unwrap());
+    assert!(!is_frozen(&group.0));
     group.0.freeze().unwrap();
     group.0.kill().unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(9));
@@ -142,9 +140,6 @@ fn a_process_that_uses_too_much_memory_is_counted() {
     let mut child = shell(&group.0, "exec tail /dev/zero");
     assert_eq!(child.wait().unwrap().signal(), Some(9));
     assert_eq!(group.0.oom_kills().unwrap(), 1);
-    let statistics = group.0.statistics().unwrap();
-    assert_eq!(statistics.memory_limit, Some(16 << 20));
-    assert!(statistics.cpu_total_nanoseconds > 0 && statistics.memory_highest > 8 << 20, "{statistics:?}");
 }
 
 #[test]

@@ -1,17 +1,14 @@
-//! Blobs on their way to a registry: mounted from another repository, sent whole, or sent in pieces when their size is not known before.
+//! Blobs on their way to a registry: mounted from another repository, or sent whole.
 
 use crate::exchange::{Answer, Payload};
 use crate::patience::Failure;
 use crate::repository::{Access, Repository, Request, Target};
 use crate::url::{Scheme, Url};
-use base::digest::{Algorithm, Digest, Hasher};
-use base::{Context, Error, Kind, Result};
+use base::digest::Digest;
+use base::{Error, Kind, Result};
 use oci::manifest::Descriptor;
 use std::io::Read;
 use ureq::http::Method;
-
-/// A stream of unknown length is sent in pieces of this size.
-const PIECE_BYTES: usize = 8 << 20;
 
 /// Where the bytes of a blob come from that is sent.
 #[derive(Clone, Copy)]
@@ -110,65 +107,6 @@ impl Repository<'_> {
         }
     }
 
-    /// Puts a blob whose size and digest are known only at its end, in pieces, and returns both.
-    ///
-    /// # Errors
-    /// As [`Repository::put_blob`].
-    pub fn put_stream(&self, media_type: &str, source: &mut dyn Read) -> Result<Descriptor> {
-        let what = format!("put a blob of {}", self.name);
-        let Begun::At(mut address) = self.begin(&what, None)? else {
-            return Err(Error::corrupt(format!("{what}: the registry has mounted what nobody named")));
-        };
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        let mut sent = 0_u64;
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        loop {
-            piece.clear();
-            source.take(PIECE_BYTES as u64).read_to_end(&mut piece).context(&what)?;
-            if piece.is_empty() {
-                break;
-            }
-            hasher.update(&piece);
-            address = self.send_piece(&what, &address, &piece, sent)?;
-            sent += piece.len() as u64;
-        }
-        let digest = hasher.finish();
-        let address = address.with_query("digest", &digest.to_string());
-        let request = Request {
-            what: &what,
-            method: Method::PUT,
-            target: Target::Address(&address),
-            headers: &[],
-            payload: Payload::Bytes(&[]),
-            access: Access::Push,
-        };
-        let answer = self.send(self.registry(), &request)?;
-        if !answer.is_success() {
-            return Err(answer.refusal(&what));
-        }
-        Ok(Descriptor::new(media_type, digest, sent))
-    }
-
-    fn send_piece(&self, what: &str, address: &Url, piece: &[u8], offset: u64) -> Result<Url> {
-        let headers = [
-            ("content-type", "application/octet-stream".to_owned()),
-            ("content-range", format!("{offset}-{}", offset + piece.len() as u64 - 1)),
-        ];
-        let request = Request {
-            what,
-            method: Method::PATCH,
-            target: Target::Address(address),
-            headers: &headers,
-            payload: Payload::Bytes(piece),
-            access: Access::Push,
-        };
-        let answer = self.send_once(&request)?;
-        if !answer.is_success() {
-            return Err(answer.refusal(what));
-        }
-        self.location(&answer, what)
-    }
-
     /// Asks for an address to upload to, or for a blob of another repository.
     fn begin(&self, what: &str, mount: Option<(&Digest, &str)>) -> Result<Begun> {
         let (path, access) = match mount {
@@ -201,7 +139,7 @@ impl Repository<'_> {
         }
     }
 
-    /// Where the registry wants the next piece.
+    /// Where the registry wants the bytes.
     ///
     /// Behind a proxy that ends TLS, many registries name themselves in plain http: what they mean is the way that they were asked.
     fn location(&self, answer: &Answer, what: &str) -> Result<Url> {

@@ -37,10 +37,6 @@ bitflags::bitflags! {
         const NO_DEVICES = libc::MOUNT_ATTR_NODEV;
         /// Nothing can be executed.
         const NO_EXEC = libc::MOUNT_ATTR_NOEXEC;
-        /// Access times are not updated.
-        const NO_ACCESS_TIME = libc::MOUNT_ATTR_NOATIME;
-        /// Symbolic links are not followed.
-        const NO_LINKS = libc::MOUNT_ATTR_NOSYMFOLLOW;
     }
 }
 
@@ -49,15 +45,7 @@ bitflags::bitflags! {
 /// # Errors
 /// As in mount_setattr(2).
 pub fn set_attributes(mount: BorrowedFd<'_>, attributes: Attributes, depth: Depth) -> Result<(), Errno> {
-    change(mount, attributes, Attributes::empty(), 0, depth)
-}
-
-/// Clears attributes of the mount that `mount` is open on.
-///
-/// # Errors
-/// As in mount_setattr(2).
-pub fn clear_attributes(mount: BorrowedFd<'_>, attributes: Attributes, depth: Depth) -> Result<(), Errno> {
-    change(mount, Attributes::empty(), attributes, 0, depth)
+    change(mount, attributes, 0, depth)
 }
 
 /// Sets how the mount that `mount` is open on propagates.
@@ -71,17 +59,11 @@ pub fn set_propagation(mount: BorrowedFd<'_>, propagation: Propagation, depth: D
         Propagation::Slave => libc::MS_SLAVE,
         Propagation::Unbindable => libc::MS_UNBINDABLE,
     };
-    change(mount, Attributes::empty(), Attributes::empty(), propagation, depth)
+    change(mount, Attributes::empty(), propagation, depth)
 }
 
-fn change(
-    mount: BorrowedFd<'_>,
-    set: Attributes,
-    clear: Attributes,
-    propagation: u64,
-    depth: Depth,
-) -> Result<(), Errno> {
-    let attributes = libc::mount_attr { attr_set: set.bits(), attr_clr: clear.bits(), propagation, userns_fd: 0 };
+fn change(mount: BorrowedFd<'_>, set: Attributes, propagation: u64, depth: Depth) -> Result<(), Errno> {
+    let attributes = libc::mount_attr { attr_set: set.bits(), attr_clr: 0, propagation, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | if depth == Depth::Recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is an empty C string and the attributes outlive the call, whose length is theirs.
     let result = unsafe {

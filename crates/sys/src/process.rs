@@ -117,23 +117,6 @@ pub fn join_new_session_keyring() -> Result<(), Errno> {
     if result == -1 { Err(crate::last_errno()) } else { Ok(()) }
 }
 
-/// Makes an open file this process's program; returns only on failure.
-pub fn execute_descriptor(program: BorrowedFd<'_>, arguments: &[CString], environment: &[CString]) -> Errno {
-    let (arguments, environment) = (pointers(arguments), pointers(environment));
-    // SAFETY: both arrays end with null and point to C strings that outlive the call.
-    unsafe {
-        libc::syscall(
-            libc::SYS_execveat,
-            program.as_raw_fd(),
-            c"".as_ptr(),
-            arguments.as_ptr(),
-            environment.as_ptr(),
-            libc::AT_EMPTY_PATH,
-        );
-    }
-    crate::last_errno()
-}
-
 /// Makes the program at `path` this process's program; returns only on failure.
 pub fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> Errno {
     let (arguments, environment) = (pointers(arguments), pointers(environment));

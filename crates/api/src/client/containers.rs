@@ -143,21 +143,12 @@ fn stop_request(name: &str, verb: &str, options: &StopOptions) -> Request {
 impl Client {
     /// Lists containers, the newest first.
     pub fn list_containers(&self, options: &ListOptions) -> Result<Vec<ContainerSummary>> {
-        self.json(Self::list_containers_request(options))
-    }
-
-    /// The same as the engine writes it.
-    pub fn list_containers_json(&self, options: &ListOptions) -> Result<Vec<u8>> {
-        self.send(Self::list_containers_request(options))?.into_bytes()
-    }
-
-    fn list_containers_request(options: &ListOptions) -> Request {
         let mut request = Request::new(Method::Get, "/containers/json");
         request.query.add_flag("all", options.all);
         request.query.add_flag("size", options.size);
         request.query.add_some("limit", options.limit);
         request.query.add_filters(&options.filters);
-        request
+        self.json(request)
     }
 
     /// Makes a container.

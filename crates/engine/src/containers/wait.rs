@@ -79,7 +79,7 @@ impl Wait {
     /// Blocks until the condition holds, or until `patience` is over: `None`. Who serves a client looks in between whether it is still there.
     ///
     /// # Errors
-    /// As [`Wait::finish`].
+    /// When the container vanished in a way that left no exit code.
     pub fn poll(&mut self, patience: Duration) -> Result<Option<Exit>> {
         let end = Instant::now() + patience;
         loop {
@@ -109,18 +109,6 @@ impl Wait {
             }
             if Instant::now() >= end && !matches!(self.source, Source::Over(_)) {
                 return Ok(None);
-            }
-        }
-    }
-
-    /// Blocks until the condition holds.
-    ///
-    /// # Errors
-    /// When the container vanished in a way that left no exit code.
-    pub fn finish(mut self) -> Result<Exit> {
-        loop {
-            if let Some(exit) = self.poll(Duration::from_secs(60))? {
-                return Ok(exit);
             }
         }
     }

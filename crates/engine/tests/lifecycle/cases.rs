@@ -5,7 +5,7 @@ use engine::containers::{
     IpcMode, NetworkMode, PidMode, RemoveRequest, RestartPolicy, Settings, Status, UtsMode, WaitCondition,
 };
 
-use crate::host::{AT_ONCE, Host, wait_until};
+use crate::host::{AT_ONCE, Host, finish, wait_until};
 
 pub const CASES: &[(&str, fn())] = &[
     ("runs_to_its_exit", runs_to_its_exit),
@@ -104,7 +104,7 @@ fn one_run_leaves_nothing() {
         let wait = host.engine.wait_container(&host.caller, "web", WaitCondition::Removed).unwrap();
         host.start("web").unwrap();
         if script == "exit 5" {
-            assert_eq!(wait.finish().unwrap().code, 5);
+            assert_eq!(finish(wait), 5);
         } else {
             host.engine.restart_container(&host.caller, "web", &AT_ONCE).unwrap();
             assert_eq!(host.status("web"), Status::Running);

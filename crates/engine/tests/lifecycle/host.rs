@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use base::{Kind, Result};
 use engine::containers::{
-    CreateRequest, Details, ListRequest, RemoveRequest, RestartPolicy, Settings, Status, StopRequest, WaitCondition,
+    CreateRequest, Details, ListRequest, RemoveRequest, RestartPolicy, Settings, Status, StopRequest, Wait,
+    WaitCondition,
 };
 use engine::images::ImportRequest;
 use engine::{Caller, Configuration, Engine, Options, Silent};
@@ -15,6 +16,15 @@ use engine::{Caller, Configuration, Engine, Options, Silent};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How an operation ends that found nothing to do.
 const UNCHANGED: u8 = 3;
+
+/// The exit code that `wait` waits for.
+pub fn finish(mut wait: Wait) -> i32 {
+    loop {
+        if let Some(exit) = wait.poll(PATIENCE).unwrap() {
+            return exit.code;
+        }
+    }
+}
 
 /// A state root that vanishes with it; that something of it is left on the host is a failure.
 pub struct Host {
@@ -135,7 +145,7 @@ impl Host {
     }
 
     pub fn wait(&self, name: &str) -> i32 {
-        self.engine.wait_container(&self.caller, name, WaitCondition::NotRunning).unwrap().finish().unwrap().code
+        finish(self.engine.wait_container(&self.caller, name, WaitCondition::NotRunning).unwrap())
     }
 
     /// What the container has written to its standard output, once it has exited.

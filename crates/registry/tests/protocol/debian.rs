@@ -39,18 +39,6 @@ fn a_blob_is_mounted_from_another_repository() {
 }
 
 #[test]
-fn a_stream_of_unknown_length_is_sent_in_pieces() {
-    let debian = DebianRegistry::start("stream", |_| String::new());
-    let repository = repository(Hosts::default(), &debian.name("app"), None);
-    for length in [0, 1000, 20 << 20] {
-        let bytes = noise(length);
-        let sent = repository.put_stream(media_type::OCI_LAYER, &mut bytes.as_slice()).unwrap();
-        assert_eq!(sent, descriptor(&bytes));
-        assert_eq!(get(&repository, &sent, 0).unwrap(), bytes);
-    }
-}
-
-#[test]
 fn a_registry_checks_what_it_is_sent() {
     let debian = DebianRegistry::start("checks", |_| String::new());
     let repository = repository(Hosts::default(), &debian.name("app"), None);
