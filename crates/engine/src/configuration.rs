@@ -36,7 +36,7 @@ pub struct Configuration {
     pub init: bool,
     /// The group below which containers' groups are made.
     pub cgroup_parent: Option<String>,
-    /// `private` or `host`; `None` follows the host's kind of control groups.
+    /// `private` or `host`; `None`: `private`.
     pub default_cgroupns_mode: Option<CgroupMode>,
     /// `private` or `shareable`.
     pub default_ipc_mode: Option<IpcMode>,
@@ -52,7 +52,7 @@ pub struct Configuration {
     pub dns_search: Vec<String>,
     /// What `host-gateway` in `--add-host` stands for.
     pub host_gateway_ip: Option<String>,
-    /// `builtin`, `unconfined` or the path of a profile; the host of the engine replaces a path by its content.
+    /// `builtin`, `unconfined` the path of a profile, read at each start, or its content.
     pub seccomp_profile: Option<String>,
     /// Whether processes of new containers can never gain privileges.
     pub no_new_privileges: bool,
@@ -315,33 +315,10 @@ fn check_nested(place: &str, key: &str, known: &[&str]) -> Result<()> {
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> Error {
-    match nearest(key, known) {
+    match base::nearest::nearest(key, known.iter().copied()) {
         Some(near) => Error::invalid(format!("unknown key {key:?}: did you mean {near:?}?")),
         None => Error::invalid(format!("unknown key {key:?}: known are {}", known.join(", "))),
     }
-}
-
-/// The candidate with the fewest changes to `word`, if they are few for its length.
-fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let (changes, best) = candidates.iter().map(|candidate| (distance(word, candidate), *candidate)).min()?;
-    (changes <= 1 + best.len() / 3).then_some(best)
-}
-
-/// Levenshtein's distance, by bytes; case and `_` against `-` count nothing.
-fn distance(left: &str, right: &str) -> usize {
-    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    let right: Vec<u8> = right.bytes().map(fold).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.bytes().map(fold).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-//! Every path of a state root, named once.
+//! Every path of a state root, named once: here, or by the crate whose it is.
 //!
 //! ```text
 //! /var/lib/berth/   format                  one integer; a newer one is refused
 //!                   host                    boot id, netns cookie and mount-namespace id of the machine that this root runs on
 //!                   blobs/sha256/…          immutable, verified before they are linked in; an OCI image layout
+//!                   downloads/…             what an interrupted download left
 //!                   images/…                reference → manifest digest
+//!                   index.json  oci-layout  the same for foreign tools
 //!                   leases/<id>             digests that an unfinished operation needs; held by its lock
 //!                   layers/…  seams/…       extracted layers, each independent of its parents; what a chain must complete
 //!                   containers/<id>/        config.json  sandbox.json  intent.json  state.json  execs/  log
@@ -15,11 +17,12 @@
 //! /run/berth/       mounts, caches: nothing that is missed when it vanishes
 //! ```
 //!
-//! Blobs, images, leases, layers and seams are laid out by `image` and `snapshot`, which are given the root.
+//! Blobs, images, leases, layers and seams are laid out by `image` and `snapshot`, which are given the root; what a supervisor writes, by `supervisor`.
 
 use std::path::{Path, PathBuf};
 
 use base::id::Id;
+pub use supervisor::files::{ALIVE, CONTROL_SOCKET, EXECS, LOG};
 
 /// The state root of an engine that nobody told otherwise.
 pub const DEFAULT_ROOT: &str = "/var/lib/berth";
@@ -43,6 +46,8 @@ pub const UNFINISHED: &str = "unfinished";
 pub const VOLUMES: &str = "volumes";
 /// The journal.
 pub const EVENTS: &str = base::journal::FILE;
+/// What the engine itself keeps in a root.
+pub const OWN: &[&str] = &[CONTAINERS, NAMES, UNFINISHED, VOLUMES, FORMAT_FILE, HOST_FILE, EVENTS];
 /// Guards the replacement of stale names; no container can have this name.
 pub const NAMES_LOCK: &str = ".lock";
 /// Compiled seccomp filters, below the run root.
@@ -54,24 +59,14 @@ pub const CONFIG: &str = "config.json";
 pub const SANDBOX: &str = "sandbox.json";
 /// What the user wants of it.
 pub const INTENT: &str = "intent.json";
-/// What its supervisor says of it.
-pub const STATE: &str = "state.json";
-/// Records of further processes.
-pub const EXECS: &str = "execs";
 /// Held by whoever changes it.
 pub const LOCK: &str = "lock";
-/// Held by its supervisor.
-pub const ALIVE: &str = "alive";
-/// Where its supervisor listens.
-pub const CONTROL_SOCKET: &str = "control.sock";
 /// Where `/dev/shm` of a container lies whose IPC others may join.
 pub const SHARED_MEMORY: &str = "shm";
 /// Held while the engine takes everything down for a shutdown of the machine.
 pub const SHUTDOWN_LOCK: &str = ".shutdown.lock";
 /// What its config.json becomes when it is being removed.
 pub const REMOVED: &str = "removed.json";
-/// Its log.
-pub const LOG: &str = "log";
 /// What it has written.
 pub const UPPER: &str = "upper";
 /// The overlay's own.

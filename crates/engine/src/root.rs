@@ -125,14 +125,6 @@ impl Root {
         }
     }
 
-    /// How new files of a container reach the disk.
-    pub(crate) fn durability(auto_remove: crate::containers::Lifetime) -> Durability {
-        match auto_remove {
-            crate::containers::Lifetime::OneRun => Durability::Lazy,
-            crate::containers::Lifetime::UntilRemoved => Durability::Synced,
-        }
-    }
-
     /// Records that this machine and these namespaces now use the root. Everything that makes something alive asks for it first.
     ///
     /// # Errors
@@ -262,21 +254,7 @@ fn adopt(directory: BorrowedFd<'_>, path: &Path) -> Result<()> {
 // Two processes may make the same root at the same time, and a crash may have left a part of one.
 fn is_ours(name: &str) -> bool {
     name.starts_with('.')
-        || [
-            layout::CONTAINERS,
-            layout::NAMES,
-            layout::UNFINISHED,
-            layout::VOLUMES,
-            layout::FORMAT_FILE,
-            layout::HOST_FILE,
-            layout::EVENTS,
-            "blobs",
-            "images",
-            "leases",
-            "layers",
-            "seams",
-        ]
-        .contains(&name)
+        || [layout::OWN, image::ROOT_NAMES, snapshot::ROOT_NAMES].iter().any(|names| names.contains(&name))
 }
 
 /// Where the kernel says that an open directory is.

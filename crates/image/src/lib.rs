@@ -15,4 +15,4 @@ pub use blob::{Ingest, Partial, Writer};
 pub use collect::{Collected, InUse};
 pub use lease::Lease;
 pub use record::{Image, Name, Target};
-pub use store::{Exclusive, Shared, Store};
+pub use store::{Exclusive, ROOT_NAMES, Shared, Store};

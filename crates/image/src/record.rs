@@ -1,7 +1,7 @@
 //! Names of images and what they mean.
 
 use crate::Store;
-use crate::store::{Exclusive, names_in};
+use crate::store::{Exclusive, INDEX, OCI_LAYOUT, names_in};
 use base::digest::Digest;
 use base::file::{self, Durability};
 use base::id::Id;
@@ -220,9 +220,9 @@ impl Exclusive<'_> {
         }
         let media_type = Some(media_type::OCI_INDEX.to_owned());
         let index = Index { schema_version: 2, media_type, manifests, annotations: BTreeMap::new() };
-        file::replace_json(root, "index.json", &index, Durability::Lazy)?;
-        if file::read_bounded(root, "oci-layout", 1 << 10)?.is_none() {
-            file::replace(root, "oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}", Durability::Lazy)?;
+        file::replace_json(root, INDEX, &index, Durability::Lazy)?;
+        if file::read_bounded(root, OCI_LAYOUT, 1 << 10)?.is_none() {
+            file::replace(root, OCI_LAYOUT, b"{\"imageLayoutVersion\":\"1.0.0\"}", Durability::Lazy)?;
         }
         Ok(())
     }

@@ -15,7 +15,14 @@ const BLOBS: &str = "blobs";
 const DOWNLOADS: &str = "downloads";
 const IMAGES: &str = "images";
 const LEASES: &str = "leases";
+/// For foreign tools.
+pub(crate) const INDEX: &str = "index.json";
+/// Says that it is an OCI image layout.
+pub(crate) const OCI_LAYOUT: &str = "oci-layout";
 const LOCK: &str = ".lock";
+
+/// What the store keeps in a state root.
+pub const ROOT_NAMES: &[&str] = &[BLOBS, DOWNLOADS, IMAGES, LEASES, INDEX, OCI_LAYOUT];
 
 /// The content store of a state root.
 ///

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 const LAYERS: &str = "layers";
 const SEAMS: &str = "seams";
+/// What extracted layers are kept in below a state root.
+pub const ROOT_NAMES: &[&str] = &[LAYERS, SEAMS];
 
 /// Extracted layers and seams of a state root.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ pub mod tar;
 
 pub use copy::{CopyReport, copy_tree};
 pub use extract::{Extracted, Limits, apply};
-pub use layers::{Begin, Collected, Extraction, Layer, Layers};
+pub use layers::{Begin, Collected, Extraction, Layer, Layers, ROOT_NAMES};
 pub use overlay::{OVERLAY_LAYER_LIMIT, mount_read_only};
 pub use probe::probe;
 

@@ -1,6 +1,7 @@
 //! What a supervisor is to do, decided completely before it starts.
 
 use crate::restart::Policy;
+pub use base::file::Durability;
 use base::id::Id;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,7 +50,7 @@ pub struct Plan {
     /// What events of this container carry: its name, its image, its labels.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
-    /// What a power cut may take of the files that the supervisor writes.
+    /// What a power cut may take of the state; `Synced` is so off the path on which somebody waits.
     pub durability: Durability,
 }
 
@@ -80,16 +81,6 @@ pub enum AfterExit {
     Nothing,
     /// `container-exited <id>` is started, with the binary, the roots and the configuration of this plan.
     CallEngine,
-}
-
-/// What a power cut may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Durability {
-    /// State that is not worth a sync: the container goes with its exit.
-    Lazy,
-    /// State that is synced, off the path on which somebody waits.
-    Synced,
 }
 
 /// Namespaces of other containers that this one joins, with the descriptor of each: what `spec.namespaces` calls

@@ -2,9 +2,10 @@
 
 use crate::files;
 use base::file::{self, Durability};
+use base::id::Id;
 use base::lock::Lock;
 use base::time::Timestamp;
-use base::{Kind, Result};
+use base::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::os::fd::BorrowedFd;
 
@@ -93,6 +94,18 @@ impl State {
     pub fn write(&self, directory: BorrowedFd<'_>, durability: Durability) -> Result<()> {
         file::replace_json(directory, files::STATE, self, durability)
     }
+}
+
+/// The refusal of what only a running container can do, in Docker's words.
+#[must_use]
+pub fn not_running(container: &Id) -> Error {
+    Error::conflict(format!("Container {container} is not running"))
+}
+
+/// The refusal of what only a running container can do, while a restart policy waits; in Docker's words.
+#[must_use]
+pub fn restarting(container: &Id) -> Error {
+    Error::conflict(format!("Container {container} is restarting, wait until the container is running"))
 }
 
 /// What is known of a container without asking its supervisor.

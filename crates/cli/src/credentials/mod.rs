@@ -2,13 +2,15 @@
 //!
 //! Nothing here talks to a registry, and nothing is ever written or printed.
 
-mod base64;
 mod program;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{Context, Error, Result};
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 /// The key under which Docker keeps the credentials of docker.io.
@@ -138,7 +140,10 @@ fn from_entry(key: &str, entry: &AuthEntry) -> Result<Option<Credentials>> {
     if !entry.auth.is_empty() {
         let wrong =
             || Error::invalid(format!("the credentials of {key} in config.json are not base64 of user:password"));
-        let bytes = base64::decode(&entry.auth).ok_or_else(wrong)?;
+        // Programs disagree about the padding and about the alphabet.
+        let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let decoder = GeneralPurpose::new(&URL_SAFE, lenient);
+        let bytes = decoder.decode(entry.auth.replace('+', "-").replace('/', "_")).map_err(|_| wrong())?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         let (username, password) = text.split_once(':').ok_or_else(wrong)?;
         credentials.username = username.to_owned();
@@ -178,6 +183,19 @@ mod tests {
                 .as_ref()
                 .map(|found| (found.username.as_str(), found.password.as_str(), found.identity_token.as_str()));
             assert_eq!(found, expected, "{registry}");
+        }
+    }
+
+    #[test]
+    fn both_alphabets_are_read_with_padding_or_without() {
+        for text in ["dTo/Pz8+/g==", "dTo_Pz8-_g", "dTo/Pz8+/g", "dTo_Pz8-_g=="] {
+            let configuration = configuration(&format!(r#"{{"auths":{{"a.io":{{"auth":"{text}"}}}}}}"#));
+            // What follows the user's name is no text: it is decoded, and then refused.
+            assert!(configuration.credentials("a.io", None).is_err(), "{text}");
+        }
+        for text in ["dTo/fn4+", "dTo_fn4-", "dTpwPg==", "dTpwPg"] {
+            let configuration = configuration(&format!(r#"{{"auths":{{"a.io":{{"auth":"{text}"}}}}}}"#));
+            assert_eq!(configuration.credentials("a.io", None).unwrap().unwrap().username, "u", "{text}");
         }
     }
 

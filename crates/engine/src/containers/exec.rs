@@ -6,7 +6,7 @@
 mod prepared;
 
 use base::id::Id;
-use base::{Error, Kind, Result, crash_point};
+use base::{Error, Result, crash_point};
 use serde::{Deserialize, Serialize};
 use std::os::fd::AsFd;
 use supervisor::client::Client;
@@ -102,7 +102,7 @@ impl Engine {
         check_runs(&found.container)?;
         let process = self.exec_process(&found.container, &found.kept.request, start)?;
         let client = Client::connect(found.container.directory.as_fd())?;
-        let client = client.ok_or_else(|| not_running(&found.container))?;
+        let client = client.ok_or_else(|| state::not_running(&found.container.id))?;
         prepared::claim(&found)?;
         crash_point!("exec.claimed");
         let request = &found.kept.request;
@@ -156,7 +156,7 @@ impl Engine {
         caller.permit(Operation::Change, &format!("resize the terminal of exec {exec}"))?;
         let found = prepared::find(&self.root, exec)?;
         let client = Client::connect(found.container.directory.as_fd())?;
-        let client = client.ok_or_else(|| not_running(&found.container))?;
+        let client = client.ok_or_else(|| state::not_running(&found.container.id))?;
         client.resize(Some(found.id), height, width)
     }
 
@@ -216,20 +216,17 @@ fn check(request: &ExecRequest) -> Result<()> {
 /// # Errors
 /// `Conflict` in Docker's words.
 fn check_runs(container: &Container) -> Result<()> {
-    let refuse = |what: &str| Err(Error::conflict(format!("container {} is {what}", container.id)));
     match state::observe(container.directory.as_fd())? {
         Observed::Supervised(Some(state)) => match state.status {
             Status::Running | Status::Stopping => Ok(()),
-            Status::Paused => refuse("paused, unpause the container before exec"),
-            Status::Restarting => refuse("restarting, wait until the container is running"),
-            Status::Starting | Status::Exited => refuse("not running"),
+            Status::Paused => {
+                Err(Error::conflict(format!("Container {} is paused, unpause the container before exec", container.id)))
+            }
+            Status::Restarting => Err(state::restarting(&container.id)),
+            Status::Starting | Status::Exited => Err(state::not_running(&container.id)),
         },
-        _ => refuse("not running"),
+        _ => Err(state::not_running(&container.id)),
     }
-}
-
-fn not_running(container: &Container) -> Error {
-    Error::new(Kind::Conflict, format!("container {} is not running", container.id))
 }
 
 /// Whether a supervisor stands behind it: it runs, or will without anybody asking.

@@ -3,6 +3,7 @@
 use base::{Error, Result, crash_point};
 use supervisor::client::Client;
 use supervisor::protocol::{Patience, SignalMeaning, Stop};
+use supervisor::state::not_running;
 
 use super::mend::Settled;
 use super::record::{Container, Desired};
@@ -35,10 +36,10 @@ impl Engine {
         match settled {
             Settled::Supervised(_) => {}
             Settled::Mended(state) if !is_end => {
-                let refusal = not_running(&container);
+                let refusal = refusal(&container);
                 return self.restart_mended(container, &state).and(Err(refusal));
             }
-            _ => return Err(not_running(&container)),
+            _ => return Err(refusal(&container)),
         }
         self.container_event("kill", &container, [("signal", signal.to_string())]);
         if signal == KILL {
@@ -47,12 +48,12 @@ impl Engine {
         let meaning = if is_end { SignalMeaning::End } else { SignalMeaning::Message };
         match Client::connect(container.directory())? {
             Some(client) => client.signal(signal, meaning),
-            None => Err(not_running(&container)),
+            None => Err(refusal(&container)),
         }
     }
 }
 
 /// Docker's words.
-fn not_running(container: &Container) -> Error {
-    Error::conflict(format!("Cannot kill container: {}: Container {} is not running", container.name(), container.id))
+fn refusal(container: &Container) -> Error {
+    not_running(&container.id).context(format!("Cannot kill container: {}", container.name()))
 }

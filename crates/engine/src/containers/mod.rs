@@ -47,5 +47,3 @@ pub use settings::{AttachedStreams, LogSettings, MountKind, MountRequest, PortBi
 pub use status::Status;
 pub use stop::StopRequest;
 pub use wait::{Exit, Wait, WaitCondition};
-
-pub(crate) use record::Lifetime;

@@ -1,8 +1,8 @@
 //! Freezes and thaws a container.
 
-use base::{Error, Result};
+use base::Result;
 use supervisor::client::Client;
-use supervisor::state::Status;
+use supervisor::state::{Status, not_running, restarting};
 
 use super::mend::Settled;
 use super::record::Locked;
@@ -38,22 +38,17 @@ impl Engine {
     fn lock_running(&self, name: &str) -> Result<(Locked, Client)> {
         let container = self.lock_container(name)?;
         let client = match self.settle(&container)? {
-            Settled::Supervised(state) if state.status == Status::Restarting => {
-                return Err(Error::conflict(format!(
-                    "Container {} is restarting, wait until the container is running",
-                    container.id
-                )));
-            }
+            Settled::Supervised(state) if state.status == Status::Restarting => return Err(restarting(&container.id)),
             Settled::Supervised(_) => Client::connect(container.directory())?,
             Settled::Mended(state) => {
-                let refusal = Error::conflict(format!("Container {} is not running", container.id));
+                let refusal = not_running(&container.id);
                 return self.restart_mended(container, &state).and(Err(refusal));
             }
             Settled::Fresh | Settled::Down(_) => None,
         };
         match client {
             Some(client) => Ok((container, client)),
-            None => Err(Error::conflict(format!("Container {} is not running", container.id))),
+            None => Err(not_running(&container.id)),
         }
     }
 }

@@ -51,22 +51,10 @@ pub(crate) struct ImageRecord {
     pub(crate) layers: Vec<Digest>,
 }
 
-/// How long a container is meant to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lifetime {
-    /// It goes with its first exit (`--rm`): nothing of it is worth a sync.
-    OneRun,
-    /// Until somebody removes it.
-    UntilRemoved,
-}
-
 impl Record {
-    pub(crate) fn lifetime(&self) -> Lifetime {
-        if self.settings.auto_remove { Lifetime::OneRun } else { Lifetime::UntilRemoved }
-    }
-
+    /// How its files reach the disk; nothing of one that goes with its first exit (`--rm`) is worth a sync.
     pub(crate) fn durability(&self) -> Durability {
-        Root::durability(self.lifetime())
+        if self.settings.auto_remove { Durability::Lazy } else { Durability::Synced }
     }
 
     pub(crate) fn hostname(&self) -> &str {

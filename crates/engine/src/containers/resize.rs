@@ -1,7 +1,8 @@
 //! Resizes a container's terminal.
 
-use base::{Error, Result};
+use base::Result;
 use supervisor::client::Client;
+use supervisor::state::not_running;
 
 use crate::caller::Operation;
 use crate::{Caller, Engine};
@@ -16,7 +17,7 @@ impl Engine {
         let container = self.root.find(name)?;
         match Client::connect(container.directory())? {
             Some(client) => client.resize(None, height, width),
-            None => Err(Error::conflict(format!("Container {} is not running", container.id))),
+            None => Err(not_running(&container.id)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a user wants of a container: the one typed record that create takes, `config.json` keeps and inspect shows.
 //!
-//! The values are as the user gave them; nothing of the image is merged in. Merging is planning's, at create
-//! ([`Settings::effective`] is stored beside it) and at each start.
+//! As asked for, the values are the user's alone; create merges in what the image and the engine's configuration say, and stores that.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -112,7 +112,10 @@ mod tests {
     fn notation() {
         let bind = parse("/a:/b:ro,rslave,z").unwrap();
         assert!(
-            bind.relabels && bind.is_path() && bind.read_only == ReadOnly::Recursive && bind.propagation == Some(Propagation::Rslave)
+            bind.relabels
+                && bind.is_path()
+                && bind.read_only == ReadOnly::Recursive
+                && bind.propagation == Some(Propagation::Rslave)
         );
         let bind = parse("data:/b:nocopy").unwrap();
         assert!(bind.no_copy && !bind.relabels);

@@ -1,4 +1,5 @@
-//! From what was asked for to what the runtime is given: pure functions, but for looking at devices.
+//! From what was asked for to what the runtime is given: decisions, nearly all of them pure. `devices` looks at the host's devices; `process` reads a
+//! profile and keeps compiled filters in the run root.
 
 pub mod capabilities;
 pub mod check;

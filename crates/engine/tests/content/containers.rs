@@ -20,7 +20,7 @@ fn nothing_enters_a_container_that_does_not_run() {
     host.import("app", &archive(&[("a", "1")]));
     let id = host.create("app", "web");
     let error = host.engine.create_exec(&host.caller, "web", exec("ls")).unwrap_err();
-    assert_eq!((error.kind(), error.to_string()), (Kind::Conflict, format!("container {id} is not running")));
+    assert_eq!((error.kind(), error.to_string()), (Kind::Conflict, format!("Container {id} is not running")));
     assert_eq!(host.engine.create_exec(&host.caller, "web", exec("")).unwrap_err().kind(), Kind::Invalid);
     assert_eq!(host.engine.create_exec(&host.caller, "db", exec("ls")).unwrap_err().kind(), Kind::NotFound);
     let error = host.engine.start_exec(&host.caller, &"0".repeat(64), ExecStart::default()).unwrap_err();

@@ -7,7 +7,7 @@ use crate::client::control_address;
 use crate::files;
 use crate::protocol::{self, Condition, Reply, Request, SignalMeaning};
 use crate::restart::Policy;
-use crate::state::Status;
+use crate::state::{self, Status};
 use base::{Context, Error, Kind, Result};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
@@ -235,13 +235,8 @@ impl Supervisor {
     fn attach(&mut self, attach: protocol::Attach, descriptors: Vec<OwnedFd>) -> Result<Answered> {
         match self.phase {
             Phase::Created | Phase::Running => {}
-            Phase::Waiting { .. } => {
-                return Err(Error::conflict(format!(
-                    "Container {} is restarting, wait until the container is running",
-                    self.plan.id
-                )));
-            }
-            Phase::Over => return Err(self.not_running()),
+            Phase::Waiting { .. } => return Err(state::restarting(&self.plan.id)),
+            Phase::Over => return Err(state::not_running(&self.plan.id)),
         }
         if self.state.status == Status::Paused {
             return Err(Error::conflict("You cannot attach to a paused container, unpause it first"));
@@ -288,12 +283,8 @@ impl Supervisor {
     pub(super) fn running(&self) -> Result<&super::process::Container> {
         match (&self.container, self.phase) {
             (Some(container), Phase::Running) => Ok(container),
-            _ => Err(self.not_running()),
+            _ => Err(state::not_running(&self.plan.id)),
         }
-    }
-
-    pub(super) fn not_running(&self) -> Error {
-        Error::conflict(format!("Container {} is not running", self.plan.id))
     }
 
     /// Nobody can reach this supervisor from now on.

@@ -3,7 +3,7 @@
 use super::{Phase, Supervisor};
 use crate::certainty;
 use crate::protocol::{Patience, Stop};
-use crate::state::Status;
+use crate::state::{self, Status};
 use base::{Error, Result};
 use runtime::spec::Namespace;
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ impl Supervisor {
             (Phase::Running, Status::Paused) => {
                 return Err(Error::conflict(format!("Container {} is already paused", self.plan.id)));
             }
-            _ => return Err(self.not_running()),
+            _ => return Err(state::not_running(&self.plan.id)),
         }
         self.running()?.freeze()?;
         base::crash_point!("pause.frozen");

@@ -71,10 +71,9 @@ impl Engine {
 
 fn running(container: &Container) -> Result<Option<Client>> {
     match state::observe(container.directory())? {
-        Observed::Supervised(Some(state)) if state.status == Status::Restarting => Err(Error::conflict(format!(
-            "Container {} is restarting, wait until the container is running",
-            container.id
-        ))),
+        Observed::Supervised(Some(state)) if state.status == Status::Restarting => {
+            Err(state::restarting(&container.id))
+        }
         Observed::Supervised(_) => Client::connect(container.directory()),
         _ => Ok(None),
     }

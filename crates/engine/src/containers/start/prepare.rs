@@ -10,7 +10,7 @@ use supervisor::plan::{self as supervision, AfterExit, JoinedNamespaces, Log, Pl
 use supervisor::restart::Policy;
 
 use super::Cause;
-use crate::containers::record::{Lifetime, Locked, Sandbox};
+use crate::containers::record::{Locked, Sandbox};
 use crate::containers::{IpcMode, RestartPolicy, Settings};
 use crate::plan::effective::DEFAULT_STOP_TIMEOUT_SECONDS;
 use crate::plan::{devices, log, process, security, signals, spec};
@@ -69,10 +69,7 @@ impl Engine {
             },
             after_exit: after_exit(settings),
             attributes: container.attributes(),
-            durability: match record.lifetime() {
-                Lifetime::OneRun => supervision::Durability::Lazy,
-                Lifetime::UntilRemoved => supervision::Durability::Synced,
-            },
+            durability: record.durability(),
         };
         Ok(Prepared { plan, joined: joined.namespaces })
     }
