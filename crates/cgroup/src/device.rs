@@ -36,22 +36,20 @@ impl Access {
     /// # Errors
     /// [`Kind::Invalid`](base::Kind::Invalid) for anything else.
     pub fn parse(text: &str) -> Result<Self> {
+        let refuse = || Error::invalid(format!("invalid device permissions {text:?}: use some of r, w, m"));
         let mut access = Self { read: false, write: false, make: false };
         for letter in text.chars() {
             let bit = match letter {
                 'r' => &mut access.read,
                 'w' => &mut access.write,
                 'm' => &mut access.make,
-                _ => return Err(Error::invalid(format!("device access {text:?} is not made of r, w and m"))),
+                _ => return Err(refuse()),
             };
             if std::mem::replace(bit, true) {
-                return Err(Error::invalid(format!("device access {text:?} names {letter} twice")));
+                return Err(refuse());
             }
         }
-        match text {
-            "" => Err(Error::invalid("device access is empty: use some of r, w and m")),
-            _ => Ok(access),
-        }
+        if text.is_empty() { Err(refuse()) } else { Ok(access) }
     }
 }
 
@@ -88,21 +86,19 @@ impl DeviceRule {
     /// Allows everything, as `--privileged` does.
     pub const ALLOW_ALL: Self = Self { allow: true, ..Self::DENY_ALL };
 
-    /// Reads an allowing rule like `c 1:3 rwm`, `b 8:* r` or `a *:* rwm`.
+    /// Reads an allowing rule like `c 1:3 rwm`, `b 8:* r` or `a *:* rwm`; the last kind is a rule for each of the others, since the kernel takes
+    /// numbers and access only for one.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](base::Kind::Invalid) with what is wrong.
-    pub fn parse(text: &str) -> Result<Self> {
-        let refuse = || Error::invalid(format!("device rule {text:?} is not written like \"c 1:3 rwm\""));
-        let mut parts = text.split(' ');
-        let (Some(kind), Some(numbers), Some(access), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(refuse());
-        };
-        let kind = match kind {
-            "a" => DeviceKind::All,
-            "b" => DeviceKind::Block,
-            "c" => DeviceKind::Character,
+    /// [`Kind::Invalid`](base::Kind::Invalid) in Docker's words.
+    pub fn parse(text: &str) -> Result<Vec<Self>> {
+        let refuse = || Error::invalid(format!("invalid device cgroup format '{text}'"));
+        let parts: Vec<&str> = text.split(' ').collect();
+        let [kind, numbers, access] = parts[..] else { return Err(refuse()) };
+        let kinds: &[DeviceKind] = match kind {
+            "a" => &[DeviceKind::Block, DeviceKind::Character],
+            "b" => &[DeviceKind::Block],
+            "c" => &[DeviceKind::Character],
             _ => return Err(refuse()),
         };
         let (major, minor) = numbers.split_once(':').ok_or_else(refuse)?;
@@ -113,19 +109,9 @@ impl DeviceRule {
             }
             _ => Err(refuse()),
         };
-        let rule = Self {
-            allow: true,
-            kind,
-            major: number(major)?,
-            minor: number(minor)?,
-            access: Access::parse(access).map_err(|error| error.context(format!("device rule {text:?}")))?,
-        };
-        if kind == DeviceKind::All && (rule.major, rule.minor, rule.access) != (None, None, Access::ALL) {
-            return Err(Error::invalid(format!(
-                "device rule {text:?}: kind a stands for everything, name b or c for less"
-            )));
-        }
-        Ok(rule)
+        let (major, minor) = (number(major)?, number(minor)?);
+        let access = Access::parse(access).map_err(|_| refuse())?;
+        Ok(kinds.iter().map(|kind| Self { allow: true, kind: *kind, major, minor, access }).collect())
     }
 
     /// The devices that every container may use, after [`Self::DENY_ALL`]: all of them may be made, and the harmless
@@ -177,15 +163,20 @@ impl DeviceRule {
 mod tests {
     use super::*;
 
+    fn rule(text: &str) -> DeviceRule {
+        DeviceRule::parse(text).unwrap()[0]
+    }
+
     #[test]
     fn rules_are_read() {
-        let rule = DeviceRule::parse("c 1:3 rwm").unwrap();
-        assert_eq!((rule.kind, rule.major, rule.minor), (DeviceKind::Character, Some(1), Some(3)));
-        assert_eq!(rule.access, Access::ALL);
+        let null = rule("c 1:3 rwm");
+        assert_eq!((null.kind, null.major, null.minor), (DeviceKind::Character, Some(1), Some(3)));
+        assert_eq!(null.access, Access::ALL);
         for text in ["b 8:* r", "c *:* m", "c 1:3 rw"] {
-            assert_eq!(DeviceRule::parse(text).unwrap().to_v1(), text);
+            assert_eq!(rule(text).to_v1(), text);
         }
-        assert_eq!(DeviceRule::parse("a *:* rwm").unwrap(), DeviceRule::ALLOW_ALL);
+        let texts: Vec<String> = DeviceRule::parse("a 10:1 r").unwrap().into_iter().map(DeviceRule::to_v1).collect();
+        assert_eq!(texts, ["b 10:1 r", "c 10:1 r"]);
         for wrong in [
             "",
             "c",
@@ -201,8 +192,6 @@ mod tests {
             "c 4294967296:0 r",
             "c 1::3 r",
             "c  1:3 r",
-            "a 1:3 rwm",
-            "a *:* r",
             "c : r",
         ] {
             assert!(DeviceRule::parse(wrong).is_err(), "{wrong:?}");
@@ -211,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_precedes_a_rule_about_everything_does_not_count() {
-        let null = DeviceRule::parse("c 1:3 rwm").unwrap();
+        let null = rule("c 1:3 rwm");
         let rules = [null, DeviceRule::DENY_ALL, null];
         assert_eq!(DeviceRule::effective(&rules), &rules[1..]);
         assert_eq!(DeviceRule::effective(&rules[..1]), &rules[..1]);

@@ -105,9 +105,9 @@ mod tests_of_assembly {
     #[test]
     fn lengths() {
         assert_eq!(assemble(&[DeviceRule::DENY_ALL]).len(), 8);
-        let null = DeviceRule::parse("c 1:3 rwm").unwrap();
+        let null = DeviceRule::parse("c 1:3 rwm").unwrap()[0];
         assert_eq!(assemble(&[DeviceRule::DENY_ALL, null]).len(), 6 + 5 + 2);
-        let reading = DeviceRule::parse("c 1:3 r").unwrap();
+        let reading = DeviceRule::parse("c 1:3 r").unwrap()[0];
         assert_eq!(assemble(&[reading]).len(), 6 + 8 + 2);
     }
 }

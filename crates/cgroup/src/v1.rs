@@ -218,12 +218,12 @@ mod tests {
     use super::*;
 
     fn deny(text: &str) -> DeviceRule {
-        DeviceRule { allow: false, ..DeviceRule::parse(text).unwrap() }
+        DeviceRule { allow: false, ..DeviceRule::parse(text).unwrap()[0] }
     }
 
     #[test]
     fn what_v1_cannot_express_is_refused() {
-        let allow = |text| DeviceRule::parse(text).unwrap();
+        let allow = |text| DeviceRule::parse(text).unwrap()[0];
         assert!(check_expressible(&DeviceRule::defaults()).is_ok());
         assert!(check_expressible(&[DeviceRule::DENY_ALL, allow("c 1:3 rwm"), deny("c 1:3 m")]).is_ok());
         assert!(check_expressible(&[DeviceRule::DENY_ALL, allow("c 1:* rwm"), deny("c 1:3 m")]).is_err());

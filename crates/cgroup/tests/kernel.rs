@@ -154,7 +154,7 @@ fn the_limit_of_processes_holds() {
 
 #[test]
 fn devices_are_guarded() {
-    let rule = |text| DeviceRule::parse(text).unwrap();
+    let rule = |text| DeviceRule::parse(text).unwrap()[0];
     let devices = vec![DeviceRule::DENY_ALL, rule("c 1:3 rwm"), rule("c 1:5 r")];
     let script =
         "(true >/dev/null && true </dev/null && true </dev/zero && ! true >/dev/zero && ! true </dev/full) 2>/dev/null";

@@ -22,4 +22,5 @@ pub use init::user_of;
 pub use child::Child;
 pub use container::{Container, Input, Request};
 pub use entering::Entering;
+pub use init::resource_of;
 pub use stdio::Ends;

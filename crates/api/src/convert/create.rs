@@ -47,6 +47,7 @@ fn refuse_config(config: &ContainerConfig) -> Result<()> {
 
 fn refuse_host(host: &HostConfig) -> Result<()> {
     refuse(&[
+        ("HostConfig.Annotations", !host.annotations.is_empty()),
         ("HostConfig.Cgroup", !host.cgroup.is_empty()),
         ("HostConfig.Links", !host.links.is_empty()),
         ("HostConfig.StorageOpt", !host.storage_opt.is_empty()),
@@ -152,7 +153,6 @@ fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
         log: LogSettings { driver: host.log_config.kind, options: host.log_config.config },
         console_size: console_size(host.console_size),
         id_file: host.container_id_file,
-        annotations: host.annotations,
         runtime: host.runtime,
     })
 }
@@ -330,6 +330,7 @@ mod tests {
     fn what_is_not_done_is_refused_by_name() {
         let table = [
             (json!({"HostConfig": {"Links": ["a:b"]}}), 501, "HostConfig.Links"),
+            (json!({"HostConfig": {"Annotations": {"a": "b"}}}), 501, "HostConfig.Annotations"),
             (json!({"HostConfig": {"UsernsMode": "remap"}}), 501, "HostConfig.UsernsMode"),
             (json!({"Healthcheck": {"Test": ["CMD", "true"]}}), 501, "Healthcheck"),
             (json!({"NetworkingConfig": {"EndpointsConfig": {"front": {}}}}), 501, "EndpointsConfig.front"),
@@ -341,7 +342,7 @@ mod tests {
             ),
             (json!({"HostConfig": {"Memory": -5}}), 400, "Memory"),
             (json!({"HostConfig": {"RestartPolicy": {"Name": "sometimes"}}}), 400, "sometimes"),
-            (json!({"HostConfig": {"PidMode": "x"}}), 400, "pid"),
+            (json!({"HostConfig": {"PidMode": "x"}}), 400, "PID"),
         ];
         for (body, status, word) in table {
             let error = parsed(body).unwrap_err();

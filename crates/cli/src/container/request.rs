@@ -103,10 +103,7 @@ fn config(matches: &Matches, place: &Place<'_>, streams: Streams) -> Result<Cont
 fn host(matches: &Matches, place: &Place<'_>) -> Result<HostConfig> {
     let text = |name: &str| matches.text(name).unwrap_or_default().to_owned();
     let owned = |name: &str| matches.list(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let each = |name: &str, check: fn(&str) -> Result<String>| {
-        matches.list(name).into_iter().map(check).collect::<Result<Vec<_>>>()
-    };
-    check_modes(matches)?;
+    let trimmed = |name: &str| matches.list(name).into_iter().map(|text| text.trim().to_owned()).collect::<Vec<_>>();
     let security = security::parse(&matches.list("security-opt"))?;
     let (height, width) = place.terminal.unwrap_or_default();
     let mut host = HostConfig {
@@ -125,10 +122,10 @@ fn host(matches: &Matches, place: &Place<'_>) -> Result<HostConfig> {
         cap_add: owned("cap-add"),
         cap_drop: owned("cap-drop"),
         cgroupns_mode: text("cgroupns"),
-        dns: each("dns", network::name_server)?,
+        dns: trimmed("dns"),
         dns_options: owned("dns-option"),
-        dns_search: each("dns-search", network::search_domain)?,
-        extra_hosts: each("add-host", network::extra_host)?,
+        dns_search: trimmed("dns-search"),
+        extra_hosts: matches.list("add-host").into_iter().map(network::extra_host).collect::<Result<_>>()?,
         group_add: owned("group-add"),
         ipc_mode: text("ipc"),
         oom_score_adj: matches.number("oom-score-adj").unwrap_or_default(),
@@ -175,25 +172,12 @@ fn resources(matches: &Matches, host: &mut HostConfig) -> Result<()> {
     limits(matches, host)?;
     host.cgroup_parent = matches.text("cgroup-parent").unwrap_or_default().to_owned();
     host.devices = matches.list("device").into_iter().map(limits::device).collect::<Result<_>>()?;
-    host.device_cgroup_rules =
-        matches.list("device-cgroup-rule").into_iter().map(limits::device_rule).collect::<Result<_>>()?;
+    host.device_cgroup_rules = matches.list("device-cgroup-rule").into_iter().map(str::to_owned).collect();
     // The last one of a name counts, as everywhere.
     let ulimits: Vec<_> = matches.list("ulimit").into_iter().map(limits::ulimit).collect::<Result<_>>()?;
     let by_name: BTreeMap<String, _> = ulimits.into_iter().map(|limit| (limit.name.clone(), limit)).collect();
     host.ulimits = by_name.into_values().collect();
     Ok(())
-}
-
-fn check_modes(matches: &Matches) -> Result<()> {
-    let check = |name: &str, what: &str, fits: fn(&str) -> bool| match matches.text(name) {
-        Some(mode) if !fits(mode) => Err(Error::invalid(format!("--{name}: invalid {what} mode"))),
-        _ => Ok(()),
-    };
-    check("pid", "PID", |mode| {
-        matches!(mode, "" | "host" | "private") || mode.strip_prefix("container:").is_some_and(|name| !name.is_empty())
-    })?;
-    check("uts", "UTS", |mode| matches!(mode, "" | "host" | "private"))?;
-    check("cgroupns", "CGROUP", |mode| matches!(mode, "" | "host" | "private"))
 }
 
 fn restart(matches: &Matches) -> Result<RestartPolicy> {

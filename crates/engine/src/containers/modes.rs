@@ -196,8 +196,8 @@ impl FromStr for PidMode {
             "" | "private" => Ok(Self::Private),
             "host" => Ok(Self::Host),
             other => match other.strip_prefix("container:") {
-                Some(owner) => Ok(Self::Container(other_container("pid", owner)?)),
-                None => Err(unknown("pid", other, "host, container:NAME")),
+                Some(owner) => Ok(Self::Container(other_container("PID", owner)?)),
+                None => Err(unknown("PID", other, "host, container:NAME")),
             },
         }
     }
@@ -224,8 +224,8 @@ impl FromStr for IpcMode {
             "none" => Self::None,
             "host" => Self::Host,
             other => match other.strip_prefix("container:") {
-                Some(owner) => Self::Container(other_container("ipc", owner)?),
-                None => return Err(unknown("ipc", other, "none, private, shareable, host, container:NAME")),
+                Some(owner) => Self::Container(other_container("IPC", owner)?),
+                None => return Err(unknown("IPC", other, "none, private, shareable, host, container:NAME")),
             },
         })
     }
@@ -251,7 +251,7 @@ impl FromStr for UtsMode {
         match text {
             "" | "private" => Ok(Self::Private),
             "host" => Ok(Self::Host),
-            other => Err(unknown("uts", other, "host")),
+            other => Err(unknown("UTS", other, "host")),
         }
     }
 }
@@ -272,7 +272,7 @@ impl FromStr for CgroupMode {
         match text {
             "private" => Ok(Self::Private),
             "host" => Ok(Self::Host),
-            other => Err(unknown("cgroupns", other, "private, host")),
+            other => Err(unknown("CGROUP", other, "private, host")),
         }
     }
 }

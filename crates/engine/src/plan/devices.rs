@@ -13,19 +13,6 @@ const PERMISSIONS: &str = "rwm";
 /// Folders and files of `/dev` that every container has its own of.
 const OWN: &[&str] =
     &["console", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout", "lxc", "lxd-fuse", ".lxc", "core"];
-/// What every container may use: `(major, minor)` of character devices.
-const GRANTED: &[(u32, Option<u32>)] = &[
-    (1, Some(3)),
-    (1, Some(5)),
-    (1, Some(7)),
-    (1, Some(8)),
-    (1, Some(9)),
-    (5, Some(0)),
-    (5, Some(1)),
-    (5, Some(2)),
-    // Terminals.
-    (136, None),
-];
 /// More than any host has; a directory that loops ends here.
 const DEVICE_LIMIT: usize = 4096;
 
@@ -50,19 +37,6 @@ pub struct Found {
     pub permissions: String,
 }
 
-/// A rule of the device controller; `None` stands for all numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// `a`, `b` or `c`.
-    pub kind: char,
-    /// Driver.
-    pub major: Option<u32>,
-    /// Number with the driver.
-    pub minor: Option<u32>,
-    /// Some of `r`, `w`, `m`.
-    pub permissions: String,
-}
-
 /// Checks notation without looking at the host.
 ///
 /// # Errors
@@ -75,37 +49,11 @@ pub fn check(settings: &Settings) -> Result<()> {
                 return Err(Error::invalid(format!("{path:?} is not an absolute path of a device")));
             }
         }
-        check_permissions(&device.permissions)?;
+        if !device.permissions.is_empty() {
+            Access::parse(&device.permissions)?;
+        }
     }
-    settings.device_rules.iter().try_for_each(|rule| parse_rule(rule).map(drop))
-}
-
-fn check_permissions(text: &str) -> Result<()> {
-    let distinct = text.char_indices().all(|(at, letter)| !text[..at].contains(letter));
-    if text.chars().all(|letter| PERMISSIONS.contains(letter)) && distinct {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("invalid device permissions {text:?}: use some of r, w, m")))
-}
-
-/// Reads a rule like `c 1:3 rwm` or `a *:* r`.
-///
-/// # Errors
-/// `Invalid` in Docker's words.
-pub fn parse_rule(text: &str) -> Result<Rule> {
-    let refuse = || Error::invalid(format!("invalid device cgroup rule format: '{text}'"));
-    let parts: Vec<&str> = text.split(' ').collect();
-    let [kind @ ("a" | "b" | "c"), numbers, permissions] = parts[..] else { return Err(refuse()) };
-    let (major, minor) = numbers.split_once(':').ok_or_else(refuse)?;
-    let number = |text: &str| match text {
-        "*" => Ok(None),
-        digits => digits.parse::<u32>().map(Some).map_err(|_| refuse()),
-    };
-    if permissions.is_empty() || check_permissions(permissions).is_err() {
-        return Err(refuse());
-    }
-    let kind = kind.chars().next().unwrap_or('a');
-    Ok(Rule { kind, major: number(major)?, minor: number(minor)?, permissions: permissions.to_owned() })
+    settings.device_rules.iter().try_for_each(|rule| DeviceRule::parse(rule).map(drop))
 }
 
 /// Looks up the devices that `settings` asks for.
@@ -132,30 +80,14 @@ pub fn rules(settings: &Settings, found: &[Found]) -> Result<Vec<DeviceRule>> {
     if settings.privileged {
         return Ok(vec![DeviceRule::ALLOW_ALL]);
     }
-    let allow = |kind, major, minor, access| DeviceRule { allow: true, kind, major, minor, access };
-    let make = Access { read: false, write: false, make: true };
-    // Making a device file gives no access to the device.
-    let mut rules = vec![
-        DeviceRule::DENY_ALL,
-        allow(DeviceKind::Character, None, None, make),
-        allow(DeviceKind::Block, None, None, make),
-    ];
-    rules.extend(GRANTED.iter().map(|(major, minor)| allow(DeviceKind::Character, Some(*major), *minor, Access::ALL)));
+    let mut rules = DeviceRule::defaults();
     for device in found {
         let kind = if device.block { DeviceKind::Block } else { DeviceKind::Character };
-        rules.push(allow(kind, Some(device.major), Some(device.minor), Access::parse(&device.permissions)?));
+        let access = Access::parse(&device.permissions)?;
+        rules.push(DeviceRule { allow: true, kind, major: Some(device.major), minor: Some(device.minor), access });
     }
     for text in &settings.device_rules {
-        let rule = parse_rule(text)?;
-        let access = Access::parse(&rule.permissions)?;
-        match rule.kind {
-            'b' => rules.push(allow(DeviceKind::Block, rule.major, rule.minor, access)),
-            'c' => rules.push(allow(DeviceKind::Character, rule.major, rule.minor, access)),
-            // The kernel takes numbers and access only for one kind.
-            _ => rules.extend(
-                [DeviceKind::Block, DeviceKind::Character].map(|kind| allow(kind, rule.major, rule.minor, access)),
-            ),
-        }
+        rules.extend(DeviceRule::parse(text)?);
     }
     Ok(rules)
 }
@@ -245,15 +177,6 @@ mod tests {
     }
 
     #[test]
-    fn rules() {
-        let rule = parse_rule("c 1:* rm").unwrap();
-        assert_eq!((rule.kind, rule.major, rule.minor, rule.permissions.as_str()), ('c', Some(1), None, "rm"));
-        for wrong in ["", "c", "c 1:3", "d 1:3 r", "c 1 r", "c 1:x r", "c 1:3 ", "c 1:3 rx", "c 1:3 rr", "c  1:3 r"] {
-            assert!(parse_rule(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_device_is_found_by_its_numbers() {
         let found = find(&mapping("/dev/null", "/dev/nothing", "r")).unwrap();
         assert_eq!(found.len(), 1);
@@ -287,7 +210,7 @@ mod tests {
         let texts: Vec<String> =
             rules[rules.len() - 4..].iter().map(|rule| format!("{:?} {}", rule.kind, rule.access)).collect();
         assert_eq!(texts, ["Character r", "Block rw", "Block r", "Character r"]);
-        assert_eq!((rules.len(), rules[rules.len() - 3].minor), (3 + GRANTED.len() + 4, None));
+        assert_eq!((rules.len(), rules[rules.len() - 3].minor), (DeviceRule::defaults().len() + 4, None));
         let privileged = Settings { privileged: true, ..settings };
         assert_eq!(super::rules(&privileged, &found).unwrap(), [DeviceRule::ALLOW_ALL]);
     }

@@ -19,22 +19,28 @@ pub fn check(settings: &Settings, host_gateway: Option<&str>) -> Result<()> {
         extra_host(entry, host_gateway)?;
     }
     for server in &settings.dns {
-        server.parse::<IpAddr>().map_err(|_| Error::invalid(format!("{server} is not an ip address")))?;
+        server
+            .parse::<IpAddr>()
+            .map_err(|_| Error::invalid(format!("IP address is not correctly formatted: {server}")))?;
     }
-    for domain in &settings.dns_search {
-        let good = domain == "."
-            || domain.split('.').all(|label| {
-                !label.is_empty()
-                    && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            });
-        if !good {
-            return Err(Error::invalid(format!("{domain} is not a valid domain")));
-        }
+    if let Some(domain) = settings.dns_search.iter().find(|domain| !is_domain(domain)) {
+        return Err(Error::invalid(format!("{domain} is not a valid domain")));
     }
     if settings.dns_options.iter().any(|option| option.is_empty() || option.contains(char::is_whitespace)) {
         return Err(Error::invalid("a resolver option is one word without blanks"));
     }
     Ok(())
+}
+
+/// Whether something can be a search domain; `.` means none at all.
+fn is_domain(domain: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    domain == "." || domain.len() <= 255 && name.split('.').all(label)
 }
 
 /// `name:address`, or `name=address`, with brackets around the address or not.
@@ -134,6 +140,10 @@ mod tests {
         assert_eq!(resolv_conf(&settings, host), "nameserver 9.9.9.9\nsearch example.org\noptions ndots:2\n");
         let settings = Settings { dns_search: vec![".".to_owned()], ..Settings::default() };
         assert_eq!(resolv_conf(&settings, host), "nameserver 192.0.2.53\noptions ndots:2\n");
+        for (domain, good) in [(".", true), ("example.com.", true), ("a b", false), ("a..b", false), ("", false)] {
+            assert_eq!(is_domain(domain), good, "{domain}");
+        }
+        assert!(!is_domain(&"a".repeat(64)) && !is_domain(&"a.".repeat(128)));
         for wrong in ["nine", "9.9.9", ""] {
             assert!(check(&Settings { dns: vec![wrong.to_owned()], ..Settings::default() }, None).is_err());
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Context, Error, Result, file};
 use runtime::seccomp::{self, Conditions};
-use runtime::spec::{Limit, Process};
+use runtime::spec::Process;
 
 use super::security::{Filter, Security};
 use super::{capabilities, effective, security, ulimits};
@@ -33,12 +33,6 @@ pub(crate) fn plan(
     let security = security::plan(settings, configuration)?;
     let capabilities = capabilities::plan(settings, configuration.defaults)?.bits();
     let (limits, _) = ulimits::plan(&settings.ulimits, ulimits::own_hard_limit)?;
-    let bound = |value: u64| (value != u64::MAX).then_some(value);
-    let limit = |limit: &ulimits::Limit| Limit {
-        resource: ulimits::name(limit.resource).to_owned(),
-        soft: bound(limit.soft),
-        hard: bound(limit.hard),
-    };
     Ok(Process {
         arguments: effective::command_line(settings),
         environment: effective::environment(settings, hostname),
@@ -52,7 +46,7 @@ pub(crate) fn plan(
         console_size: settings.console_size,
         capabilities,
         no_new_privileges: security.no_new_privileges,
-        limits: limits.iter().map(limit).collect(),
+        limits,
         oom_score_adjustment: (settings.oom_score_adj != 0).then_some(settings.oom_score_adj),
         system_calls: filter(&security.filter, capabilities, layout)?,
         apparmor_profile: apparmor_profile(&security, Path::new(APPARMOR))?,

@@ -1,44 +1,16 @@
 //! Limits of a container's processes.
 
 use base::{Error, Result};
+use runtime::spec::Limit;
 use rustix::process::Resource;
 use rustix::thread::CapabilitySet;
 
 use crate::containers::Ulimit;
 
-/// Every limit by its name.
-const LIMITS: &[(&str, Resource)] = &[
-    ("as", Resource::As),
-    ("core", Resource::Core),
-    ("cpu", Resource::Cpu),
-    ("data", Resource::Data),
-    ("fsize", Resource::Fsize),
-    ("locks", Resource::Locks),
-    ("memlock", Resource::Memlock),
-    ("msgqueue", Resource::Msgqueue),
-    ("nice", Resource::Nice),
-    ("nofile", Resource::Nofile),
-    ("nproc", Resource::Nproc),
-    ("rss", Resource::Rss),
-    ("rtprio", Resource::Rtprio),
-    ("rttime", Resource::Rttime),
-    ("sigpending", Resource::Sigpending),
-    ("stack", Resource::Stack),
-];
-
+/// Open files.
+const NOFILE: &str = "nofile";
 /// What programs expect that use `select`, and what a process may raise itself to.
 const DEFAULT_NOFILE: (u64, u64) = (1024, 524_288);
-
-/// One limit as the kernel takes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Which one.
-    pub resource: Resource,
-    /// `u64::MAX`: no bound.
-    pub soft: u64,
-    /// `u64::MAX`: no bound.
-    pub hard: u64,
-}
 
 /// The limits that are set: what was asked for, and open files, which nobody should inherit from the engine.
 ///
@@ -48,35 +20,31 @@ pub struct Limit {
 /// `Invalid` for an unknown name or a soft limit above the hard one.
 pub fn plan(ulimits: &[Ulimit], own_hard: impl Fn(Resource) -> Option<u64>) -> Result<(Vec<Limit>, Vec<String>)> {
     let (mut limits, mut warnings) = (Vec::new(), Vec::new());
-    for ulimit in ulimits {
-        let resource = resource_of(&ulimit.name)?;
-        let (soft, hard) = (value(ulimit.soft), value(ulimit.hard));
-        if soft > hard {
+    for Ulimit { name, soft, hard } in ulimits {
+        let resource = resource_of(name)?;
+        if value(*soft)? > value(*hard)? {
             return Err(Error::invalid(format!(
-                "ulimit {}: soft limit must be less than or equal to hard limit: {} > {}",
-                ulimit.name, ulimit.soft, ulimit.hard
+                "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
             )));
         }
         let ceiling = own_hard(resource).unwrap_or(u64::MAX);
-        if hard > ceiling {
+        if value(*hard)? > ceiling {
             warnings.push(format!(
-                "ulimit {}: the engine may not raise hard limits (CAP_SYS_RESOURCE): {ceiling} instead of {}",
-                ulimit.name, ulimit.hard
+                "ulimit {name}: the engine may not raise hard limits (CAP_SYS_RESOURCE): {ceiling} instead of {hard}"
             ));
         }
-        limits.push(Limit { resource, soft: soft.min(ceiling), hard: hard.min(ceiling) });
+        limits.push(limit(name, value(*soft)?.min(ceiling), value(*hard)?.min(ceiling)));
     }
-    if !limits.iter().any(|limit| limit.resource == Resource::Nofile) {
+    if !limits.iter().any(|limit| limit.resource == NOFILE) {
         let hard = DEFAULT_NOFILE.1.min(own_hard(Resource::Nofile).unwrap_or(u64::MAX));
-        limits.push(Limit { resource: Resource::Nofile, soft: DEFAULT_NOFILE.0.min(hard), hard });
+        limits.push(limit(NOFILE, DEFAULT_NOFILE.0.min(hard), hard));
     }
     Ok((limits, warnings))
 }
 
-/// The name of a limit, as in `nofile`.
-#[must_use]
-pub fn name(resource: Resource) -> &'static str {
-    LIMITS.iter().find(|(_, known)| *known == resource).map_or("", |(name, _)| name)
+fn limit(name: &str, soft: u64, hard: u64) -> Limit {
+    let bound = |value: u64| (value != u64::MAX).then_some(value);
+    Limit { resource: name.to_owned(), soft: bound(soft), hard: bound(hard) }
 }
 
 /// The engine's own hard limit, where it may not raise it.
@@ -98,12 +66,15 @@ pub fn check(ulimits: &[Ulimit]) -> Result<()> {
 }
 
 fn resource_of(name: &str) -> Result<Resource> {
-    let known = LIMITS.iter().find(|(known, _)| *known == name);
-    known.map(|(_, resource)| *resource).ok_or_else(|| Error::invalid(format!("invalid ulimit type: {name}")))
+    runtime::resource_of(name).ok_or_else(|| Error::invalid(format!("invalid ulimit type: {name}")))
 }
 
-fn value(limit: i64) -> u64 {
-    u64::try_from(limit).unwrap_or(u64::MAX)
+/// `u64::MAX`: no bound.
+fn value(limit: i64) -> Result<u64> {
+    match limit {
+        -1 => Ok(u64::MAX),
+        limit => u64::try_from(limit).map_err(|_| Error::invalid(format!("invalid ulimit {limit}: -1 is no limit"))),
+    }
 }
 
 #[cfg(test)]
@@ -117,16 +88,16 @@ mod tests {
     #[test]
     fn open_files_are_never_inherited() {
         let (limits, warnings) = plan(&[], |_| Some(20_000)).unwrap();
-        assert_eq!(limits, [Limit { resource: Resource::Nofile, soft: 1024, hard: 20_000 }]);
+        assert_eq!(limits, [limit(NOFILE, 1024, 20_000)]);
         assert!(warnings.is_empty());
         let (limits, _) = plan(&[], |_| None).unwrap();
-        assert_eq!(limits[0].hard, 524_288);
+        assert_eq!(limits[0].hard, Some(524_288));
     }
 
     #[test]
     fn what_is_above_the_own_limit_is_lowered_and_said() {
         let (limits, warnings) = plan(&[ulimit("nofile", 30_000, -1), ulimit("core", 0, 0)], |_| Some(20_000)).unwrap();
-        assert_eq!(limits[0], Limit { resource: Resource::Nofile, soft: 20_000, hard: 20_000 });
+        assert_eq!(limits[0], limit(NOFILE, 20_000, 20_000));
         assert_eq!((limits.len(), warnings.len()), (2, 1));
     }
 
@@ -135,5 +106,7 @@ mod tests {
         assert!(plan(&[ulimit("nonsense", 1, 1)], |_| None).is_err());
         assert!(plan(&[ulimit("nofile", 2, 1)], |_| None).is_err());
         assert!(plan(&[ulimit("nofile", -1, 1)], |_| None).is_err());
+        assert!(plan(&[ulimit("nofile", -2, -2)], |_| None).is_err());
+        assert!(plan(&[ulimit("NOFILE", 1, 1)], |_| None).is_err());
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn set_oom_score(score: Option<i32>) -> Result<()> {
 /// Sets the limits; where a hard limit may not be raised, it stays at ours.
 pub(super) fn set(limits: &[Limit]) -> Result<()> {
     for limit in limits {
-        let resource = resource(&limit.resource)
+        let resource = resource_of(&limit.resource)
             .ok_or_else(|| Error::invalid(format!("there is no limit called {:?}", limit.resource)))?;
         let wanted = Rlimit { current: limit.soft, maximum: limit.hard };
         match setrlimit(resource, wanted) {
@@ -45,8 +45,10 @@ fn lesser(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     }
 }
 
-fn resource(name: &str) -> Option<Resource> {
-    Some(match name.to_ascii_lowercase().as_str() {
+/// The limit that is called so, as in `nofile`.
+#[must_use]
+pub fn resource_of(name: &str) -> Option<Resource> {
+    Some(match name {
         "as" => Resource::As,
         "core" => Resource::Core,
         "cpu" => Resource::Cpu,

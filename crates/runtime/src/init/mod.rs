@@ -23,6 +23,7 @@ mod user;
 mod working_directory;
 
 pub(crate) use credentials::stay_private;
+pub use limits::resource_of;
 pub(crate) use process::{Entry, Release, become_program};
 pub(crate) use seccomp::open as open_filter;
 pub(crate) use terminal::in_container as open_terminal;
