@@ -175,7 +175,15 @@ fn stop_is_immediate_where_it_is_certain() {
     host.berth(["run", "-d", "--name", "init", "--init", IMAGE, "sleep", "1000"]).ok();
     std::thread::sleep(Duration::from_millis(10_500));
     assert!(stop_seconds(&host, "plain") < 1.5);
+    let at_once = |name: &str| {
+        let only = [format!("container={name}"), "event=stop".to_owned()];
+        let format = "{{.Actor.Attributes.immediate}}";
+        let arguments = ["events", "--since", "1h", "--until", "0s", "--format", format, "--filter", &only[0]];
+        host.berth(arguments.iter().copied().chain(["--filter", only[1].as_str()])).ok().out()
+    };
+    assert_eq!(at_once("plain"), "true");
     assert!(stop_seconds(&host, "two") >= 3.0, "it is not alone");
+    assert_ne!(at_once("two"), "true");
     assert!(stop_seconds(&host, "init") < 1.5, "the init passes the signal on");
     assert_eq!(host.inspect("init", "{{.State.ExitCode}}"), "143");
 }

@@ -43,7 +43,7 @@ impl Engine {
         }
         self.container_event("kill", &container, [("signal", signal.to_string())]);
         if signal == KILL {
-            return self.stop_supervised(&container.unlock(), AT_ONCE);
+            return self.stop_supervised(&container.unlock(), AT_ONCE).map(drop);
         }
         let meaning = if is_end { SignalMeaning::End } else { SignalMeaning::Message };
         match Client::connect(container.directory())? {

@@ -292,14 +292,14 @@ impl Root {
 
 impl crate::Engine {
     /// Notes in the journal that something happened to a container.
-    pub(crate) fn container_event<const N: usize>(
+    pub(crate) fn container_event<'a>(
         &self,
         action: &str,
         container: &Container,
-        more: [(&str, String); N],
+        more: impl IntoIterator<Item = (&'a str, String)>,
     ) {
         let mut attributes = container.attributes();
-        attributes.extend(more.map(|(key, value)| (key.to_owned(), value)));
+        attributes.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
         self.record_event("container", action, container.id.as_str(), attributes);
     }
 }

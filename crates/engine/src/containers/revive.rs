@@ -103,7 +103,7 @@ impl Engine {
     pub(crate) fn stop_for_shutdown(&self, container: &Container, bound_seconds: u64) -> Result<()> {
         let waits_for_ever = container.record.settings.stop_timeout_seconds.is_some_and(|seconds| seconds < 0);
         let patience = waits_for_ever.then_some(Patience::Seconds(bound_seconds));
-        self.stop_supervised(container, Stop { signal: None, patience })
+        self.stop_supervised(container, Stop { signal: None, patience }).map(drop)
     }
 
     /// Whether the engine takes everything down for a shutdown of the machine.

@@ -54,9 +54,9 @@ impl Engine {
             Settled::Supervised(_) => {
                 // Nobody waits for the lock as long as the container takes.
                 let container = container.unlock();
-                self.stop_supervised(&container, stop)?;
+                let immediate = self.stop_supervised(&container, stop)?;
                 crash_point!("stop.stopped");
-                self.container_event("stop", &container, []);
+                self.container_event("stop", &container, immediate.then(|| ("immediate", "true".to_owned())));
                 Ok(())
             }
             // It ran as far as the user knew.
@@ -67,24 +67,25 @@ impl Engine {
         }
     }
 
-    /// Has the supervisor stop the container and returns when it is down. No lock is held.
+    /// Has the supervisor stop the container and returns when it is down: whether it was killed at once, being certain not to notice the signal.
+    /// No lock is held.
     ///
     /// # Errors
     /// When the supervisor cannot be reached, or what it left cannot be torn down.
-    pub(super) fn stop_supervised(&self, container: &Container, stop: Stop) -> Result<()> {
+    pub(super) fn stop_supervised(&self, container: &Container, stop: Stop) -> Result<bool> {
         let stopped = match Client::connect(container.directory())? {
-            Some(client) => client.stop(stop).map(drop),
+            Some(client) => client.stop(stop),
             None => Err(Error::unavailable("its supervisor ends")),
         };
         match stopped {
-            Ok(()) => Ok(()),
+            Ok(immediate) => Ok(immediate),
             // It exited by itself, or its supervisor was killed: whichever it was, nothing of it may run.
             Err(error) if matches!(error.kind(), Kind::Unchanged | Kind::Unavailable) => {
-                let Some(locked) = self.root.load_locked(&container.id)? else { return Ok(()) };
+                let Some(locked) = self.root.load_locked(&container.id)? else { return Ok(false) };
                 if self.settle(&locked)?.is_supervised() {
                     return Err(error.context(format!("stop {}", container.name())));
                 }
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error.context(format!("stop {}", container.name()))),
         }
