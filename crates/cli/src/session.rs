@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::{ErrorKind, Write};
 
 use api::{Client, LogLevel};
-use base::{Context, Error, Kind, Result};
+use base::{Error, Kind, Result};
 
 use crate::command::{Failure, Outcome};
 use crate::credentials::{ClientConfiguration, Credentials};
@@ -184,11 +184,6 @@ pub(crate) fn write_stdout(text: &str) -> Result<(), Failure> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
-        Err(error) => Err(Failure::Error(
-            Err::<(), _>(error)
-                .context("write to standard output")
-                .err()
-                .unwrap_or_else(|| Error::internal("write to standard output")),
-        )),
+        Err(error) => Err(Failure::Error(base::Failure::into_error(error).context("write to standard output"))),
     }
 }

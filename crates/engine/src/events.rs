@@ -8,8 +8,8 @@ mod journal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base::Result;
 use base::time::Timestamp;
-use base::{Error, Result};
 
 use crate::caller::Operation;
 use crate::containers::Filter;
@@ -114,11 +114,7 @@ impl Engine {
     /// `Invalid` for an unknown filter.
     pub fn events(&self, caller: &Caller, request: &EventRequest) -> Result<Events> {
         caller.permit(Operation::Read, "events")?;
-        for key in request.filter.values.keys() {
-            if !FILTERS.contains(&key.as_str()) {
-                return Err(Error::invalid(format!("invalid filter '{key}'")));
-            }
-        }
+        request.filter.check_keys(FILTERS)?;
         let start = if request.since.is_some() { journal::Start::Oldest } else { journal::Start::Now };
         let reader = Reader::open(self.root.directory(), start)?;
         Ok(Events { reader, request: request.clone() })

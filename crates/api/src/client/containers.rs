@@ -80,8 +80,6 @@ pub struct AttachOptions {
     pub logs: bool,
     /// Goes on with what is written from now on.
     pub stream: bool,
-    /// What the engine detaches on; the client's own business where it looks for them itself.
-    pub detach_keys: Option<String>,
 }
 
 /// What is waited for.
@@ -272,7 +270,6 @@ impl Client {
         query.add_flag("stderr", options.stderr);
         query.add_flag("logs", options.logs);
         query.add_flag("stream", options.stream);
-        query.add_some("detachKeys", options.detach_keys.as_ref());
         self.upgrade(request)
     }
 

@@ -91,7 +91,7 @@ fn execution(execution: Execution) -> ImageConfig {
 
 pub(crate) fn step(entry: HistoryEntry) -> types::ImageHistory {
     types::ImageHistory {
-        id: entry.id,
+        id: entry.id.map_or_else(|| "<missing>".to_owned(), |id| id.to_string()),
         created: entry.created.map_or(0, seconds),
         created_by: entry.created_by,
         tags: (!entry.tags.is_empty()).then_some(entry.tags),

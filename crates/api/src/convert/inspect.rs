@@ -119,7 +119,6 @@ fn host(settings: &Settings) -> HostConfig {
         volumes_from: settings.volumes_from.clone(),
         mounts: settings.mounts.iter().map(requested_mount).collect(),
         console_size: Some([height.into(), width.into()]),
-        annotations: settings.annotations.clone(),
         cap_add: settings.capabilities_add.clone(),
         cap_drop: settings.capabilities_drop.clone(),
         cgroupns_mode: settings.cgroup.map_or_else(|| "private".to_owned(), |mode| mode.to_string()),
@@ -250,7 +249,7 @@ pub(crate) fn exec(details: ExecDetails) -> ExecInspect {
         open_stdout: request.attach_stdout,
         can_remove: false,
         container_id: details.container.to_string(),
-        detach_keys: request.detach_keys,
+        detach_keys: String::new(),
         pid: details.pid,
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn version(version: Version) -> types::Version {
 
 pub(crate) fn info(info: SystemInfo) -> Info {
     let registry_config = registries(&info);
-    let (http_proxy, https_proxy, no_proxy) = info.proxies;
+    let (security_options, warnings) = (security_options(&info), warnings(&info));
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     Info {
         id: info.id,
@@ -79,9 +79,10 @@ pub(crate) fn info(info: SystemInfo) -> Info {
         mem_total: info.memory_total,
         index_server_address: "https://index.docker.io/v1/".to_owned(),
         registry_config,
-        http_proxy,
-        https_proxy,
-        no_proxy,
+        http_proxy: info.proxies.http_proxy.unwrap_or_default(),
+        https_proxy: info.proxies.https_proxy.unwrap_or_default(),
+        no_proxy: info.proxies.no_proxy.unwrap_or_default(),
+        labels: info.labels,
         name: info.name,
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         runtimes: BTreeMap::from([("berth".to_owned(), Runtime { path: "berth".to_owned() })]),
@@ -90,10 +91,29 @@ pub(crate) fn info(info: SystemInfo) -> Info {
         // No engine owns a container: they always outlive it.
         live_restore_enabled: true,
         init_binary: "berth".to_owned(),
-        security_options: info.security_options,
-        warnings: info.warnings,
+        security_options,
+        warnings,
         ..Info::default()
     }
+}
+
+fn security_options(info: &SystemInfo) -> Vec<String> {
+    let filter = format!("name=seccomp,profile={}", info.system_call_filter);
+    let no_new_privileges = info.no_new_privileges.then(|| "name=no-new-privileges".to_owned());
+    [filter, "name=cgroupns".to_owned()].into_iter().chain(no_new_privileges).collect()
+}
+
+/// What a person should know.
+fn warnings(info: &SystemInfo) -> Vec<String> {
+    let table = [
+        (info.memory_limit, "memory limit"),
+        (info.cpu_quota, "cpu cfs quota"),
+        (info.cpuset, "cpuset"),
+        (info.pids_limit, "pids limit"),
+        (info.swap_limit || !info.memory_limit, "swap limit"),
+    ];
+    let lacking = table.into_iter().filter(|(has, _)| !has);
+    lacking.map(|(_, what)| format!("WARNING: No {what} support")).collect()
 }
 
 fn registries(info: &SystemInfo) -> RegistryConfig {

@@ -8,7 +8,7 @@ use engine::containers::{Attached, ExecRequest, ExecStart, LogSource};
 use engine::{Caller, Engine};
 
 use super::containers::terminal_size;
-use super::streams::upgraded;
+use super::streams::{refuse_detach_keys, upgraded};
 use crate::convert;
 use crate::message::Response;
 use crate::router::Call;
@@ -19,6 +19,7 @@ pub(crate) fn create(engine: &Engine, caller: &Caller, mut call: Call) -> Result
     if body.cmd.is_empty() {
         return Err(Error::invalid("No exec command specified"));
     }
+    refuse_detach_keys(&body.detach_keys)?;
     let request = ExecRequest {
         command: body.cmd,
         environment: body.env,
@@ -29,7 +30,6 @@ pub(crate) fn create(engine: &Engine, caller: &Caller, mut call: Call) -> Result
         attach_stdin: body.attach_stdin,
         attach_stdout: body.attach_stdout,
         attach_stderr: body.attach_stderr,
-        detach_keys: body.detach_keys,
         console_size: convert::create::console_size(body.console_size),
     };
     let id = engine.create_exec(caller, &call.name, request)?;

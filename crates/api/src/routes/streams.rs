@@ -114,6 +114,7 @@ pub(crate) fn wait(engine: &Engine, caller: &Caller, call: Call) -> Result<Respo
 
 pub(crate) fn attach(engine: &Engine, caller: &Caller, call: Call) -> Result<Response> {
     let query = call.query();
+    refuse_detach_keys(query.get("detachKeys").unwrap_or_default())?;
     let request = AttachRequest {
         stdin: query.flag("stdin"),
         stdout: query.flag("stdout"),
@@ -122,6 +123,19 @@ pub(crate) fn attach(engine: &Engine, caller: &Caller, call: Call) -> Result<Res
         stream: query.flag("stream"),
     };
     Ok(upgraded(engine.attach_container(caller, &call.name, request)?, call.version))
+}
+
+/// Streams are handed over as they are: who wants to detach by keys looks for them where they are typed.
+///
+/// # Errors
+/// `Unsupported` where keys are named.
+pub(super) fn refuse_detach_keys(keys: &str) -> Result<()> {
+    match keys {
+        "" => Ok(()),
+        keys => Err(Error::unsupported(format!(
+            "not supported: detachKeys {keys:?}: the client has to look for them; berth attach and berth exec do"
+        ))),
+    }
 }
 
 /// The answer that hands over a container's streams.
@@ -150,6 +164,12 @@ fn stream_type(framing: Framing, version: Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_the_clients() {
+        assert!(refuse_detach_keys("").is_ok());
+        assert_eq!(refuse_detach_keys("ctrl-a,d").unwrap_err().kind(), base::Kind::Unsupported);
+    }
 
     #[test]
     fn pieces_come_whole_and_in_order() {

@@ -94,7 +94,6 @@ impl<'a> Foreground<'a> {
             stdout: plan.streams.stdout,
             stderr: plan.streams.stderr,
             stream: true,
-            detach_keys: Some(plan.keys.clone()).filter(|keys| !keys.is_empty()),
             ..AttachOptions::default()
         };
         let stream = client.attach_container(container, &options)?;

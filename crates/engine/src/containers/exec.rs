@@ -43,8 +43,6 @@ pub struct ExecRequest {
     pub attach_stdout: bool,
     /// Whether standard error is connected.
     pub attach_stderr: bool,
-    /// What the client detaches with; only reported.
-    pub detach_keys: String,
     /// Height and width of the terminal at start; zero: unknown.
     pub console_size: (u16, u16),
 }

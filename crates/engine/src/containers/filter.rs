@@ -198,7 +198,11 @@ impl<'a> Matcher<'a> {
     }
 }
 
-fn patterns(values: &[String]) -> Result<Vec<Regex>> {
+/// `values` as expressions; what is none stands for itself.
+///
+/// # Errors
+/// `Invalid` for what is too large.
+pub(crate) fn patterns(values: &[String]) -> Result<Vec<Regex>> {
     let pattern = |value: &String| Regex::new(value).or_else(|_| Regex::new(&regex_lite::escape(value)));
     values
         .iter()

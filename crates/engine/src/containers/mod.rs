@@ -4,7 +4,7 @@ mod attach;
 mod create;
 mod exec;
 mod exited;
-mod filter;
+pub(crate) mod filter;
 mod inspect;
 mod kill;
 mod list;

@@ -123,8 +123,6 @@ pub struct Settings {
     pub console_size: (u16, u16),
     /// Where the client wrote the id; only reported.
     pub id_file: String,
-    /// Annotations; only reported.
-    pub annotations: BTreeMap<String, String>,
     /// The runtime's name; empty or `berth`.
     pub runtime: String,
 }

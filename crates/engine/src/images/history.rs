@@ -1,6 +1,7 @@
 //! How an image came to be.
 
 use base::Result;
+use base::digest::Digest;
 use base::time::Timestamp;
 use oci::config::History;
 
@@ -11,8 +12,8 @@ use crate::{Caller, Engine};
 /// One step, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// The image's id for the newest step, else `<missing>`.
-    pub id: String,
+    /// The image's id for the newest step; of the others nobody knows one.
+    pub id: Option<Digest>,
     /// When.
     pub created: Option<Timestamp>,
     /// By which instruction.
@@ -42,7 +43,7 @@ impl Engine {
         }
         let mut entries = steps(&config.history, &sizes);
         if let Some(newest) = entries.first_mut() {
-            newest.id = image.id.to_string();
+            newest.id = Some(image.id.clone());
             newest.tags = familiar_names(&image).0;
         }
         Ok(entries)
@@ -55,7 +56,7 @@ fn steps(history: &[History], sizes: &[u64]) -> Vec<HistoryEntry> {
     let mut entries: Vec<HistoryEntry> = history
         .iter()
         .map(|step| HistoryEntry {
-            id: "<missing>".to_owned(),
+            id: None,
             created: step.created,
             created_by: step.created_by.clone(),
             tags: Vec::new(),
@@ -63,7 +64,7 @@ fn steps(history: &[History], sizes: &[u64]) -> Vec<HistoryEntry> {
             comment: step.comment.clone(),
         })
         .collect();
-    entries.extend(sizes.map(|size| HistoryEntry { id: "<missing>".to_owned(), size, ..HistoryEntry::default() }));
+    entries.extend(sizes.map(|size| HistoryEntry { size, ..HistoryEntry::default() }));
     entries.reverse();
     entries
 }

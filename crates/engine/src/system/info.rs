@@ -64,22 +64,24 @@ pub struct SystemInfo {
     pub memory_total: u64,
     /// Host name.
     pub name: String,
-    /// `name=seccomp,profile=builtin` and the like.
-    pub security_options: Vec<String>,
+    /// How system calls of new containers are filtered: `builtin`, `unconfined` or `custom`.
+    pub system_call_filter: &'static str,
+    /// Whether their processes can never gain privileges.
+    pub no_new_privileges: bool,
     /// The log driver that new containers get.
     pub log_driver: String,
     /// Open files of this process.
     pub open_files: u64,
     /// Now.
     pub time: Timestamp,
-    /// What a person should know.
-    pub warnings: Vec<String>,
     /// Registries that are spoken to in plain http, beside those on loopback.
     pub plain_http_registries: Vec<String>,
     /// Mirrors of docker.io.
     pub mirrors: Vec<String>,
-    /// Proxies for the engine's own requests, in the order http, https, exceptions.
-    pub proxies: (String, String, String),
+    /// Proxies for the engine's own requests.
+    pub proxies: Proxies,
+    /// Labels of the engine.
+    pub labels: Vec<String>,
 }
 
 /// Containers by what they do.
@@ -107,10 +109,6 @@ impl Engine {
             Some("unconfined") => "unconfined",
             Some(_) => "custom",
         };
-        let mut security_options = vec![format!("name=seccomp,profile={filter}"), "name=cgroupns".to_owned()];
-        if configuration.no_new_privileges {
-            security_options.push("name=no-new-privileges".to_owned());
-        }
         Ok(SystemInfo {
             id: self.root_identity(),
             containers: count.running + count.paused + count.stopped,
@@ -137,14 +135,15 @@ impl Engine {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             memory_total: memory_total(),
             name: kernel.nodename().to_string_lossy().into_owned(),
-            security_options,
+            system_call_filter: filter,
+            no_new_privileges: configuration.no_new_privileges,
             log_driver: configuration.log_driver.clone().unwrap_or_else(|| "json-file".to_owned()),
             open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64),
             time: Timestamp::now(),
-            warnings: cgroups.warnings(),
             plain_http_registries: configuration.insecure_registries.clone(),
             mirrors: configuration.registry_mirrors.clone(),
-            proxies: proxies(&configuration.proxies),
+            proxies: configuration.proxies.clone(),
+            labels: configuration.labels.clone(),
         })
     }
 
@@ -204,21 +203,6 @@ impl CgroupFacts {
     fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|own| own == controller)
     }
-
-    fn warnings(&self) -> Vec<String> {
-        let table = [
-            ("memory", "WARNING: No memory limit support"),
-            ("cpu", "WARNING: No cpu cfs quota support"),
-            ("cpuset", "WARNING: No cpuset support"),
-            ("pids", "WARNING: No pids limit support"),
-        ];
-        let mut warnings: Vec<String> =
-            table.iter().filter(|(controller, _)| !self.has(controller)).map(|(_, text)| (*text).to_owned()).collect();
-        if self.has("memory") && !self.swap {
-            warnings.push("WARNING: No swap limit support".to_owned());
-        }
-        warnings
-    }
 }
 
 // Controllers that v1 hierarchies hold are listed in /proc/cgroups with their number, those of v2 in its top directory.
@@ -249,9 +233,4 @@ fn operating_system() -> (String, String) {
 fn memory_total() -> u64 {
     let information = rustix::system::sysinfo();
     (information.totalram as u64).saturating_mul(u64::from(information.mem_unit))
-}
-
-fn proxies(proxies: &Proxies) -> (String, String, String) {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    (text(&proxies.http_proxy), text(&proxies.https_proxy), text(&proxies.no_proxy))
 }

@@ -1,11 +1,10 @@
 //! Lists volumes.
 
-use base::{Error, Result};
-use regex_lite::Regex;
+use base::Result;
 
 use super::VolumeRecord;
 use crate::caller::Operation;
-use crate::containers::Filter;
+use crate::containers::{Filter, filter};
 use crate::{Caller, Engine};
 
 /// The keys of a list.
@@ -20,7 +19,7 @@ impl Engine {
         caller.permit(Operation::Read, "list volumes")?;
         filter.check_keys(KEYS)?;
         let dangling = filter.truth("dangling")?;
-        let names = patterns(filter.get("name"))?;
+        let names = filter::patterns(filter.get("name"))?;
         let mut volumes = self.all_volumes()?;
         volumes.retain(|volume| {
             let (drivers, labels) = (filter.get("driver"), &volume.labels);
@@ -34,12 +33,4 @@ impl Engine {
         }
         Ok(volumes)
     }
-}
-
-fn patterns(values: &[String]) -> Result<Vec<Regex>> {
-    let pattern = |value: &String| Regex::new(value).or_else(|_| Regex::new(&regex_lite::escape(value)));
-    values
-        .iter()
-        .map(|value| pattern(value).map_err(|error| Error::invalid(format!("invalid filter {value:?}: {error}"))))
-        .collect()
 }

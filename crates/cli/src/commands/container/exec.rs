@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
     let keys = foreground::keys(session, matches)?;
-    let config = config(session, matches, &keys)?;
+    let config = config(session, matches)?;
     let is_detached = matches.is("detach");
     if !is_detached {
         let streams = Streams { stdin: config.attach_stdin, stdout: true, stderr: true };
@@ -83,7 +83,7 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
     }
 }
 
-fn config(session: &Session<'_>, matches: &Matches, keys: &str) -> Result<ExecConfig> {
+fn config(session: &Session<'_>, matches: &Matches) -> Result<ExecConfig> {
     let lookup = |name: &str| session.environment.variable(name).map(str::to_owned);
     let text = |name: &str| matches.text(name).unwrap_or_default().to_owned();
     let is_attached = !matches.is("detach");
@@ -93,7 +93,7 @@ fn config(session: &Session<'_>, matches: &Matches, keys: &str) -> Result<ExecCo
         attach_stdout: is_attached,
         attach_stderr: is_attached,
         console_size: size.filter(|_| matches.is("tty")),
-        detach_keys: keys.to_owned(),
+        detach_keys: String::new(),
         tty: matches.is("tty"),
         env: variables::environment(&matches.list("env-file"), &matches.list("env"), &lookup)?,
         cmd: matches.arguments[1..].to_vec(),
