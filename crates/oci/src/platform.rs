@@ -2,8 +2,11 @@
 
 use base::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 use std::str::FromStr;
+
+/// So many characters of a part are shown.
+const PART_SHOWN: usize = 64;
 
 /// What an image is made for, or what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,13 +105,21 @@ impl FromStr for Platform {
     }
 }
 
+/// An image may name any platform: control characters are shown as spaces, and each part is cut off where no real one is as long.
 impl Display for Platform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.os, self.architecture)?;
-        match &self.variant {
-            Some(variant) if !variant.is_empty() => write!(formatter, "/{variant}"),
-            _ => Ok(()),
+        let variant = self.variant.as_deref().filter(|variant| !variant.is_empty());
+        for (index, part) in
+            [Some(self.os.as_str()), Some(&self.architecture), variant].into_iter().flatten().enumerate()
+        {
+            if index > 0 {
+                formatter.write_str("/")?;
+            }
+            for character in part.chars().take(PART_SHOWN) {
+                formatter.write_char(if character.is_control() { ' ' } else { character })?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -118,6 +129,17 @@ mod tests {
 
     fn platform(text: &str) -> Platform {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_an_image_says_is_shown_without_its_escapes() {
+        let hostile = Platform {
+            os: "li\u{1b}[2Jnux".to_owned(),
+            architecture: "a".repeat(100_000),
+            variant: Some("v\n8".to_owned()),
+            os_version: None,
+        };
+        assert_eq!(hostile.to_string(), format!("li [2Jnux/{}/v 8", "a".repeat(PART_SHOWN)));
     }
 
     #[test]

@@ -377,11 +377,11 @@ impl Network {
     }
 }
 
-/// Whether `host` is this machine whatever name servers say (RFC 6761, section 6.3).
+/// Whether `host` is this machine. A name below `localhost` is asked of name servers, which may answer anything.
 pub(crate) fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        Err(_) => host == "localhost",
     }
 }
 
