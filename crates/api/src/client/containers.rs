@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 
 use base::{Error, Result};
+pub use engine::containers::WaitCondition;
 
 use super::Client;
 use crate::filters::Filters;
@@ -80,18 +81,6 @@ pub struct AttachOptions {
     pub logs: bool,
     /// Goes on with what is written from now on.
     pub stream: bool,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WaitCondition {
-    /// That it does not run.
-    #[default]
-    NotRunning,
-    /// The next exit.
-    NextExit,
-    /// That it is gone.
-    Removed,
 }
 
 /// A wait under way: it is in force, and no exit after now is missed.
