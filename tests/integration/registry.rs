@@ -14,7 +14,7 @@ pub(crate) mod token_server;
 
 use self::debian_registry::DebianRegistry;
 use self::server::{Body, Reply, Seen, Server, reply};
-use crate::harness::{Host, eventually, rootfs_archive};
+use crate::harness::{Host, eventually, finish, rootfs_archive};
 use base::digest::Digest;
 use std::collections::HashMap;
 use std::io::Write;
@@ -261,9 +261,18 @@ fn run_pulls_what_is_missing() {
     let finished = host.berth(["run", "--rm", &name]).ok();
     assert_eq!(finished.out(), ALL);
     assert!(finished.stderr.contains(&format!("Unable to find image '{name}' locally")), "{finished:?}");
+    // Meanwhile the name means another image, without two of the files.
+    let mut contents = registry.contents.lock().unwrap();
+    let layers = contents.layers();
+    let manifest = contents.image("amd64", &layers[..2]);
+    contents.tags.insert("1".to_owned(), manifest);
+    drop(contents);
     let asked = registry.server.seen().len();
-    host.berth(["run", "--rm", &name]).ok();
+    for flags in [&[][..], &["--pull", "missing"], &["--pull", "never"]] {
+        assert_eq!(host.berth([&["run", "--rm"], flags, &[&name]].concat()).ok().out(), ALL);
+    }
     assert_eq!(registry.server.seen().len(), asked);
+    assert_eq!(host.berth(["run", "--rm", "--pull", "always", &name]).code(1).out(), "this is one");
 }
 
 #[test]
@@ -317,6 +326,11 @@ fn the_platform_is_chosen_from_an_index() {
     host.berth(["pull", "--platform", "linux/riscv64", &name]).code(1).says("linux/arm64");
     host.berth(["pull", "--platform", "linux/arm64", &name]).ok();
     assert_eq!(architecture(), "arm64");
+    let host = Host::new();
+    // In the other one there is no program at all.
+    host.berth(["run", "--rm", "--platform", "linux/arm64", &name]).code(127);
+    assert_eq!(host.berth(["run", "--rm", "--platform", "linux/amd64", &name]).ok().out(), ALL);
+    host.berth(["run", "--rm", "--platform", "linux/riscv64", &name]).code(125).says("linux/arm64");
 }
 
 #[test]
@@ -413,7 +427,15 @@ fn content_that_lies_is_refused_and_nothing_stays() {
         let failed = host.berth(["pull", &registry.name("1")]).code(1);
         assert!(failed.stderr.contains("layer "), "{what}: {failed:?}");
         assert!(host.berth(["images", "-q"]).ok().lines().is_empty());
-        assert!(std::fs::read_dir(host.root().join("layers")).into_iter().flatten().count() <= 3, "{what}");
+        let names = |folder: &str| {
+            let entries = std::fs::read_dir(host.root().join(folder)).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let lying = registry.base_layer().replace("sha256:", "");
+        assert!(!names("blobs/sha256").contains(&lying), "{what}");
+        // The other three layers are what they claim to be.
+        let most = if what == "content" { 0 } else { 3 };
+        assert!(names("layers").len() <= most, "{what}: {:?}", names("layers"));
     }
 }
 
@@ -441,10 +463,23 @@ fn credentials_come_from_the_clients_folder() {
     host.berth(["push", &name]).code(1);
     let registry = name.split('/').next().unwrap();
     // dTpw is u:p.
-    host.file("home/.docker/config.json", format!(r#"{{"auths":{{"{registry}":{{"auth":"dTpw"}}}}}}"#));
+    host.file("client/config.json", format!(r#"{{"auths":{{"{registry}":{{"auth":"dTpw"}}}}}}"#));
     host.berth(["push", &name]).ok();
     host.berth(["rmi", &name]).ok();
     host.berth(["pull", &name]).ok();
+    // Without the flag, it is the folder that the environment names, or the one at home.
+    let elsewhere = |folder: &str, variables: &[(&str, std::path::PathBuf)]| {
+        std::fs::create_dir_all(host.path(folder)).unwrap();
+        std::fs::rename(host.path("client/config.json"), host.path(folder).join("config.json")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg("--root").arg(host.root()).arg("--runroot").arg(host.path("run")).args(["push", &name]);
+        command.env_clear().envs(variables.iter().cloned());
+        finish(command, b"").ok();
+        host.berth(["push", &name]).code(1);
+        std::fs::rename(host.path(folder).join("config.json"), host.path("client/config.json")).unwrap();
+    };
+    elsewhere("home/.docker", &[("HOME", host.path("home"))]);
+    elsewhere("other", &[("HOME", host.path("home")), ("DOCKER_CONFIG", host.path("other"))]);
 }
 
 #[test]

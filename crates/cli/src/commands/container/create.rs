@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use api::types::CreateContainer;
+use api::types::{CreateContainer, ImageInspect};
 use base::{Context, Error, Kind, Result};
+use oci::platform::Platform;
 use oci::reference::Reference;
 
 use crate::command::{Action, Codes, Command, Failure, Outcome};
@@ -92,12 +93,26 @@ impl Source<'_> {
         given.filter(|platform| !platform.is_empty())
     }
 
-    /// Whether a create failed for want of the image, and not of something else that it names.
+    /// Whether a create failed for want of the image, at least of the one for this platform, and not of something else that it names.
     fn is_missing(&self, error: &Error) -> bool {
-        let absent = || self.session.client().and_then(|client| client.inspect_image(self.image));
-        error.kind() == Kind::NotFound
-            && self.image.parse::<Reference>().is_ok()
-            && absent().is_err_and(|error| error.kind() == Kind::NotFound)
+        if error.kind() != Kind::NotFound || self.image.parse::<Reference>().is_err() {
+            return false;
+        }
+        match self.session.client().and_then(|client| client.inspect_image(self.image)) {
+            Ok(image) => self.is_for_another(&image),
+            Err(error) => error.kind() == Kind::NotFound,
+        }
+    }
+
+    fn is_for_another(&self, image: &ImageInspect) -> bool {
+        let offered = Platform {
+            os: image.os.clone(),
+            architecture: image.architecture.clone(),
+            variant: Some(image.variant.clone()).filter(|variant| !variant.is_empty()),
+            os_version: None,
+        };
+        let wanted = self.platform().and_then(|wanted| wanted.parse::<Platform>().ok());
+        wanted.is_some_and(|wanted| wanted.distance(&offered).is_none())
     }
 
     fn say_missing(&self) {
