@@ -189,11 +189,10 @@ fn slow_clients_are_not_waited_for() {
     {
         let mut stream = daemon.connect();
         stream.write_all(beginning.as_bytes()).unwrap();
-        let started = Instant::now();
-        let mut answer = Vec::new();
-        // The daemon hangs up, with or without a word.
-        let _ = stream.read_to_end(&mut answer);
-        assert!(started.elapsed() < PATIENCE * 3, "{beginning:?} kept its connection for {:?}", started.elapsed());
+        // The daemon hangs up, with or without a word, before this side loses its own patience.
+        let outcome = stream.read_to_end(&mut Vec::new());
+        let is_kept = outcome.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!is_kept, "{beginning:?} kept its connection");
     }
     daemon.client().ping().unwrap();
 }
@@ -268,7 +267,7 @@ fn streams_come_as_they_happen_and_end_with_their_client() {
     drop(events);
     let started = Instant::now();
     while is_open(&journal) {
-        assert!(started.elapsed() < Duration::from_secs(5), "the daemon goes on for a client that is gone");
+        assert!(started.elapsed() < Duration::from_secs(60), "the daemon goes on for a client that is gone");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

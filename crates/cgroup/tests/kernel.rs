@@ -223,28 +223,3 @@ fn many_groups_come_and_go_at_once() {
         assert!(!hierarchy.mount_point().join(&parent[1..]).exists());
     }
 }
-
-#[test]
-fn time_of_a_short_life() {
-    let mut times = Vec::new();
-    let devices = DeviceRule::defaults();
-    let resources = Resources { devices, memory: Some(64 << 20), ..Resources::default() };
-    for _ in 0..30 {
-        let start = Instant::now();
-        let host = host();
-        let detected = start.elapsed();
-        let group = Group::create(&host, &format!("{}/container", parent("time")), &resources).unwrap();
-        let made = start.elapsed();
-        drop(group.doors().unwrap());
-        let opened = start.elapsed();
-        group.kill().unwrap();
-        let killed = start.elapsed();
-        group.remove().unwrap();
-        times.push([detected, made - detected, opened - made, killed - opened, start.elapsed() - killed]);
-    }
-    for (index, step) in ["detect", "create", "doors", "kill", "remove"].iter().enumerate() {
-        let mut column: Vec<_> = times.iter().map(|row| row[index]).collect();
-        column.sort();
-        println!("{step}: median {:?}, best {:?}", column[column.len() / 2], column[0]);
-    }
-}

@@ -212,11 +212,11 @@ fn a_follower_wakes_up() {
         if let Some(entry) = reader.next_entry().unwrap() {
             break entry;
         }
-        reader.wait(Duration::from_secs(20)).unwrap();
+        reader.wait(Duration::from_secs(60)).unwrap();
     };
     thread.join().unwrap();
     assert_eq!((entry.line.as_str(), entry.stream), ("late\n", Stream::Stderr));
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

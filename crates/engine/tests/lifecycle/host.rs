@@ -214,12 +214,6 @@ impl Host {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
 
-    /// An operation in a process of its own, killed at `point`; whether it was.
-    pub fn crash(&self, point: &str, verb: &str, name: &str) -> bool {
-        let status = self.operation(verb, name).env("BERTH_CRASH_AT", point).status().unwrap();
-        !status.success()
-    }
-
     pub fn operation(&self, verb: &str, name: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("do").arg(&self.path).arg(verb).arg(name);

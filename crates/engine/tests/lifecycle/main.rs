@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect by panicking")]
 
 mod cases;
-mod crashes;
 mod host;
 
 use std::process::ExitCode;
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let wanted: Vec<&String> = arguments[1..].iter().filter(|argument| !argument.starts_with('-')).collect();
-    let all = cases::CASES.iter().chain(crashes::CASES);
+    let all = cases::CASES.iter();
     if arguments.iter().any(|argument| argument == "--list") {
         all.for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -5,7 +5,6 @@ use crate::machine::{Machine, end, exec, shell, wait_until};
 use runtime::spec::Namespace;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
 
 pub const CASES: &[Case] = &[
     ("programs_are_found_along_the_path", programs_are_found_along_the_path),
@@ -13,7 +12,6 @@ pub const CASES: &[Case] = &[
     ("an_init_reaps_and_ends_as_its_program", an_init_reaps_and_ends_as_its_program),
     ("an_init_passes_signals_on", an_init_passes_signals_on),
     ("memory_that_ends_before_the_program_is_told", memory_that_ends_before_the_program_is_told),
-    ("costs_little", costs_little),
 ];
 
 fn programs_are_found_along_the_path() {
@@ -121,33 +119,4 @@ fn memory_that_ends_before_the_program_is_told() {
     if let Err(error) = machine.attempt() {
         assert!(error.to_string().contains("memory"), "{error}");
     }
-}
-
-/// Prints what a container costs; the aim is for release builds.
-fn costs_little() {
-    let mut machine = Machine::new("true").with_overlay();
-    machine.spec.process.arguments = vec!["/bin/true".to_owned()];
-    let mut times: Vec<_> = (0..50)
-        .map(|_| {
-            let began = Instant::now();
-            let (mut container, _ends) = machine.create().unwrap();
-            let created = began.elapsed();
-            container.start().unwrap();
-            let started = began.elapsed();
-            while container.init().reap().is_none() {
-                let mut fds = [rustix::event::PollFd::from_borrowed_fd(
-                    container.init().descriptor(),
-                    rustix::event::PollFlags::IN,
-                )];
-                rustix::event::poll(&mut fds, None).unwrap();
-            }
-            let exited = began.elapsed();
-            container.remove().unwrap();
-            (started, created, exited, began.elapsed())
-        })
-        .collect();
-    times.sort();
-    let (started, created, exited, removed) = times[times.len() / 2];
-    println!("created {created:?}, program runs {started:?}, exited {exited:?}, removed {removed:?}");
-    assert!(started.as_secs() < 1);
 }

@@ -39,7 +39,6 @@ pub const CASES: &[(&str, fn())] = &[
     ("the_program_is_out_of_reach", the_program_is_out_of_reach),
     ("a_failure_of_the_set_up_is_told", a_failure_of_the_set_up_is_told),
     ("an_init_of_ours_can_be_asked_for", an_init_of_ours_can_be_asked_for),
-    ("costs_little", costs_little),
 ];
 
 fn runs_to_its_exit_with_streams_apart() {
@@ -441,21 +440,4 @@ fn an_init_of_ours_can_be_asked_for() {
     assert_eq!(name, "berth-init\n");
     client.stop(Stop::default()).unwrap();
     assert_eq!(machine.exited().exit_code, 5);
-}
-
-/// Prints what a supervisor costs; the aim is for release builds.
-fn costs_little() {
-    let machine = Machine::new("sleep 1000");
-    let began = Instant::now();
-    let client = machine.run().into_client();
-    let latency = began.elapsed();
-    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", machine.state().supervisor_pid)).unwrap();
-    let private: u64 = rollup
-        .lines()
-        .filter(|line| line.starts_with("Private_"))
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .sum();
-    println!("spawn to running: {latency:?}; private memory: {private} KiB");
-    assert!(latency < PATIENCE);
-    drop(client);
 }
