@@ -1,6 +1,7 @@
 //! A host of its own for each test: state directories, images, and the real binary run on them.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -58,7 +59,7 @@ impl Host {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
         command.arg("--root").arg(self.root()).arg("--runroot").arg(self.path("run"));
-        command.arg("--config").arg(self.path("home/.docker"));
+        command.arg("--config").arg(self.path("client"));
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", self.path("home"));
         command
     }
@@ -159,9 +160,11 @@ impl Host {
         names.filter(|name| !name.starts_with('.')).collect()
     }
 
-    /// Removes every container and says what stays of them: directories, names, control groups, mounts.
+    /// Removes every container and says what stays of them: directories, names, control groups, mounts, network namespaces, and whoever has one of its files
+    /// open, without which nobody has a lock.
     pub fn leftovers(&self) -> Vec<String> {
         let ids = self.containers();
+        let networks = self.networks(&ids);
         if !ids.is_empty() {
             self.berth(["rm", "-f", "-v"].iter().map(ToString::to_string).chain(ids.iter().cloned())).ok();
         }
@@ -169,9 +172,22 @@ impl Host {
         let mut left = Vec::new();
         eventually(|| {
             left = self.remains(&ids);
+            left.extend(networks.iter().map(|(name, _)| name).filter(|name| is_alive(name)).cloned());
             left.is_empty()
         });
         left
+    }
+
+    /// The network namespaces of containers that run, but for the host's. As long as one is open here, no other gets its number.
+    fn networks(&self, ids: &[String]) -> Vec<(String, File)> {
+        let open = |process: &str| {
+            let path = format!("/proc/{process}/ns/net");
+            let file = File::open(&path).ok()?;
+            Some((std::fs::read_link(path).ok()?.display().to_string(), file))
+        };
+        let (own, _own) = open("self").unwrap();
+        let pids = ids.iter().map(|id| self.berth(["inspect", "--format", "{{.State.Pid}}", id]).out());
+        pids.filter_map(|pid| open(&pid)).filter(|(name, _)| *name != own).collect()
     }
 
     fn remains(&self, ids: &[String]) -> Vec<String> {
@@ -189,25 +205,40 @@ impl Host {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         let own = self.directory.display().to_string();
         left.extend(mounts.lines().filter(|line| line.contains(&own)).map(str::to_owned));
-        left.extend(supervisors_below(&self.directory));
+        left.extend(holders_below(&self.directory));
         left
     }
 }
 
-/// Supervisors that have something open below `directory`.
-fn supervisors_below(directory: &Path) -> Vec<String> {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let supervisors = processes.filter(|process| {
-        let arguments = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        arguments.split(|byte| *byte == 0).nth(1) == Some(b"supervise")
-    });
+/// The processes of this host, but for this one.
+fn processes() -> impl Iterator<Item = PathBuf> {
+    let own = std::process::id().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_other = move |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit) && name != own.as_str();
+    entries.filter(move |entry| is_other(&entry.file_name())).map(|entry| entry.path())
+}
+
+/// Processes that have something open below `directory`.
+fn holders_below(directory: &Path) -> Vec<String> {
     let holds = |process: &PathBuf| {
         let descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
         descriptors
             .filter_map(|entry| std::fs::read_link(entry.path()).ok())
             .any(|target| target.starts_with(directory))
     };
-    supervisors.filter(holds).map(|process| format!("supervisor {}", process.display())).collect()
+    let name = |process: &Path| std::fs::read_to_string(process.join("comm")).unwrap_or_default();
+    processes().filter(holds).map(|process| format!("{} {}", process.display(), name(&process).trim())).collect()
+}
+
+/// Whether a process is in this network namespace, has it open, or has it mounted.
+fn is_alive(network: &str) -> bool {
+    let leads_there = |path: &Path| std::fs::read_link(path).is_ok_and(|target| target == Path::new(network));
+    let holds = |process: &PathBuf| {
+        let mut descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        leads_there(&process.join("ns/net")) || descriptors.any(|entry| leads_there(&entry.path()))
+    };
+    std::fs::read_to_string("/proc/self/mountinfo").unwrap().contains(network)
+        || processes().any(|process| holds(&process))
 }
 
 impl Drop for Host {

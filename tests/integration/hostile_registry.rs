@@ -46,7 +46,7 @@ fn what_is_kept_elsewhere_is_fetched_without_credentials() {
     });
     let name = registry.name("1");
     let server = registry.server.authority();
-    host.file("home/.docker/config.json", format!(r#"{{"auths":{{"{server}":{{"auth":"dTpw"}}}}}}"#));
+    host.file("client/config.json", format!(r#"{{"auths":{{"{server}":{{"auth":"dTpw"}}}}}}"#));
     host.berth(["pull", &name]).ok();
     let asked = elsewhere.seen();
     assert!(asked.len() >= 4 && asked.iter().all(|seen| seen.header("authorization").is_none()), "{asked:?}");

@@ -107,7 +107,10 @@ fn processors() {
     check(&["--cpus", "0.5"], &[("cpu", "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000")]);
     check(
         &["--cpu-period", "50000", "--cpu-quota", "20000"],
-        &[("cpu", "cpu.cfs_quota_us", "20000", "cpu.max", "20000 50000")],
+        &[
+            ("cpu", "cpu.cfs_quota_us", "20000", "cpu.max", "20000 50000"),
+            ("cpu", "cpu.cfs_period_us", "50000", "", ""),
+        ],
     );
     check(&["--cpu-shares", "512"], &[("cpu", "cpu.shares", "512", "", "")]);
     check(

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 const LOGIN: &str = "dTpw";
 
 fn log_in(host: &Host, registry: &str, auth: &str) {
-    host.file("home/.docker/config.json", format!(r#"{{"auths":{{"{registry}":{{"auth":"{auth}"}}}}}}"#));
+    host.file("client/config.json", format!(r#"{{"auths":{{"{registry}":{{"auth":"{auth}"}}}}}}"#));
 }
 
 /// Runs a command with this configuration of the engine.
@@ -77,11 +77,11 @@ fn credential_helpers_are_asked() {
     for configuration in
         [r#"{"credsStore":"test"}"#.to_owned(), format!(r#"{{"credHelpers":{{"{registry}":"test"}}}}"#)]
     {
-        host.file("home/.docker/config.json", configuration);
+        host.file("client/config.json", configuration);
         run(["push", &name]).ok();
         run(["pull", &name]).ok();
     }
-    host.file("home/.docker/config.json", r#"{"credsStore":"absent"}"#);
+    host.file("client/config.json", r#"{"credsStore":"absent"}"#);
     run(["push", &name]).code(1).says("docker-credential-absent: not found in PATH");
 }
 
@@ -289,5 +289,26 @@ fn a_mirror_is_asked_first_and_one_that_fails_is_passed_over() {
     for mirror in [&working, &lacking, &broken] {
         let asked = mirror.seen();
         assert!(!asked.is_empty() && asked.iter().all(|seen| seen.header("authorization").is_none()), "{asked:?}");
+    }
+}
+
+#[test]
+fn what_docker_and_podman_know_of_registries_counts() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let address = registry.server.authority();
+    host.file("etc/docker/daemon.json", format!(r#"{{"registry-mirrors": ["http://{address}"]}}"#));
+    let text = format!("[[registry]]\nprefix = \"reg.invalid\"\nlocation = \"{address}/team\"\ninsecure = true\n");
+    host.file("etc/containers/registries.conf", text);
+    // For one command alone, these stand before the host's own.
+    let script = "mkdir \"$0/work\"; mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$0/etc,workdir=$0/work\" /etc; exec \"$@\"";
+    for (name, repository) in [("app:1", "library/app"), ("reg.invalid/app:1", "team/app")] {
+        let berth = host.command();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-ec", script]).arg(host.path(""));
+        command.arg(berth.get_program()).args(berth.get_args()).args(["pull", "-q", name]);
+        finish(command, b"").ok();
+        let asked = registry.server.seen();
+        assert!(asked.iter().any(|seen| seen.path().starts_with(&format!("/v2/{repository}/"))), "{asked:?}");
+        std::fs::remove_dir_all(host.path("work")).unwrap();
     }
 }

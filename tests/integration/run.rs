@@ -61,7 +61,7 @@ fn entrypoint_and_command_combine_as_docker_does() {
     assert_eq!(host.berth(["run", "--rm", "app"]).ok().out(), "entry default");
     assert_eq!(host.berth(["run", "--rm", "app", "given"]).ok().out(), "entry given");
     assert_eq!(host.berth(["run", "--rm", "--entrypoint", "echo", "app", "only"]).ok().out(), "only");
-    host.berth(["run", "--rm", "--entrypoint", "", IMAGE]).code(125);
+    host.berth(["run", "--rm", "--entrypoint", "", "app"]).code(125).says("no command specified");
 }
 
 #[test]
@@ -79,6 +79,17 @@ fn cidfile_holds_the_id_and_is_never_overwritten() {
     assert_eq!(host.containers(), std::slice::from_ref(&id));
     host.berth(["run", "--cidfile", path.to_str().unwrap(), IMAGE, "true"]).code(125).says("cid");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), id);
+}
+
+#[test]
+fn what_may_vanish_lies_in_the_run_root() {
+    let host = Host::with_image();
+    host.berth(["run", "--rm", IMAGE, "true"]).ok();
+    let filters = std::fs::read_dir(host.path("run/seccomp")).unwrap().count();
+    assert!(filters > 0);
+    std::fs::remove_dir_all(host.path("run")).unwrap();
+    host.berth(["run", "--rm", IMAGE, "true"]).ok();
+    assert_eq!(std::fs::read_dir(host.path("run/seccomp")).unwrap().count(), filters);
 }
 
 #[test]

@@ -391,11 +391,8 @@ fn endless_passwd_and_group() {
                 .success()
         );
         host.berth(["import", archive.to_str().unwrap(), file]).ok();
-        let started = std::time::Instant::now();
-        let finished = host.berth(["run", "--rm", "-u", "user", file, "true"]);
-        assert_ne!(finished.code, 0);
-        assert!(finished.stderr.contains(file), "{finished:?}");
-        assert!(started.elapsed().as_secs() < 10);
+        let finished = host.berth(["run", "--rm", "-u", "user", file, "true"]).code(125);
+        assert!(finished.stderr.contains(&format!("/etc/{file}")), "{finished:?}");
         std::fs::remove_dir_all(folder).unwrap();
     }
     // A pipe never ends, and a link leads out.
@@ -446,10 +443,19 @@ fn labels_of_an_image_steer_nothing() {
 fn no_abstract_sockets() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
-    let seen = host.berth(["run", "--rm", "--network", "host", IMAGE, "cat", "/proc/net/unix"]).ok().out();
-    let abstract_ones: Vec<&str> =
-        seen.lines().filter_map(|line| line.split_whitespace().nth(7)).filter(|name| name.starts_with('@')).collect();
-    assert!(abstract_ones.iter().all(|name| !name.contains("berth") && !name.contains("control")), "{abstract_ones:?}");
+    // A host's network in which only this engine ever was.
+    let script = "berth=\"$*\"; $berth run -d --network host --name n1 --restart always busybox sleep 1000 && \
+        $berth exec n1 cat /proc/net/unix && $berth rm -f n1";
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-ec", script, "sh"]).arg(binary()).arg("--root").arg(host.path("root2"));
+    command.arg("--runroot").arg(host.path("run"));
+    let mut import = Command::new(binary());
+    import.arg("--root").arg(host.path("root2")).args(["import", rootfs_archive().to_str().unwrap(), IMAGE]);
+    finish(import, b"").ok();
+    let seen = finish(command, b"").ok().out();
+    let sockets: Vec<&str> = seen.lines().filter(|line| line.split_whitespace().count() >= 7).collect();
+    assert!(sockets.iter().any(|line| line.contains("control.sock")), "the engine's sockets are elsewhere: {seen}");
+    assert!(!sockets.iter().any(|line| line.contains('@')), "{sockets:?}");
     let id = host.inspect("c1", "{{.Id}}");
     let directory = host.root().join("containers").join(id);
     for path in [directory.clone(), directory.join("control.sock")] {

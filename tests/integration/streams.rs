@@ -32,9 +32,7 @@ fn large_output_arrives_whole() {
 #[test]
 fn a_background_child_does_not_hold_the_end() {
     let host = Host::with_image();
-    let started = std::time::Instant::now();
     assert_eq!(host.berth(["run", "--rm", IMAGE, "sh", "-c", "sleep 1000 & echo done"]).ok().out(), "done");
-    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[test]
@@ -132,6 +130,15 @@ fn signals_are_passed_on() {
     running.signal("TERM");
     running.read_until("caught");
     running.finish().code(11);
+    // Or they end the client alone.
+    let script = "trap 'exit 11' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut running = host.spawn(["run", "--sig-proxy=false", "--name", "d1", IMAGE, "sh", "-c", script]);
+    running.read_until("ready");
+    running.signal("TERM");
+    running.finish().code(-15);
+    host.berth(["exec", "d1", "true"]).ok();
+    host.berth(["kill", "-s", "TERM", "d1"]).ok();
+    assert_eq!(host.berth(["wait", "d1"]).ok().out(), "11");
 }
 
 #[test]
@@ -164,6 +171,10 @@ fn logs_select() {
         "one\nthree\n"
     );
     assert_eq!(host.berth(["logs", "--until", "10m", "c1"]).ok().stdout, "");
+    let times: Vec<&str> = stamped.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(host.berth(["logs", "--since", times[1], "c1"]).ok().stdout, "three\n");
+    assert_eq!(host.berth(["logs", "--until", times[0], "c1"]).ok().stdout, "one\n");
+    assert_eq!(host.berth(["logs", "--since", "2099-01-01T00:00:00Z", "c1"]).ok().stdout, "");
     host.berth(["logs", "nobody"]).code(1).says("No such container: nobody");
     host.berth(["logs", "--tail", "x", "c1"]).code(1);
 }
@@ -179,28 +190,26 @@ fn logs_follow_a_running_container_to_its_end() {
 #[test]
 fn logs_rotate_and_are_read_and_followed_through_it() {
     let host = Host::with_image();
-    let script = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; echo last";
-    host.berth([
-        "run",
-        "-d",
-        "--name",
-        "c1",
-        "--log-opt",
-        "max-size=50k",
-        "--log-opt",
-        "max-file=3",
-        IMAGE,
-        "sh",
-        "-c",
-        script,
-    ])
-    .ok();
-    let followed = host.berth(["logs", "-f", "--tail", "1", "c1"]).ok().stdout;
-    assert!(followed.ends_with("last\n"), "{followed}");
-    let all = host.berth(["logs", "c1"]).ok().lines();
-    assert!(all.len() < 3000 && all.last().unwrap() == "last", "{}", all.len());
-    let numbers: Vec<u32> = all.iter().filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
-    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gap in what is kept");
+    let script = "echo ready; until [ -e /go ]; do sleep 0.01; done; i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; echo last";
+    for (name, files) in [("few", "max-file=3"), ("many", "max-file=30")] {
+        let flags = ["run", "-d", "--name", name, "--log-opt", "max-size=50k", "--log-opt", files];
+        host.berth(flags.iter().chain(&[IMAGE, "sh", "-c", script])).ok();
+        let mut follower = host.spawn(["logs", "-f", name]);
+        let begin = follower.read_until("ready\n");
+        host.berth(["exec", name, "touch", "/go"]).ok();
+        let followed = begin + &follower.finish().ok().stdout;
+        let kept = host.berth(["logs", name]).ok().lines();
+        let number = |line: &str| line.strip_prefix("line ").and_then(|number| number.parse::<usize>().ok());
+        let numbers: Vec<usize> = kept.iter().filter_map(|line| number(line)).collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gap in what is kept");
+        assert_eq!(kept.last().unwrap(), "last");
+        if name == "few" {
+            assert!(followed.ends_with("last\n") && numbers.len() < 3000, "{}", numbers.len());
+        } else {
+            assert_eq!(numbers.len(), 4000);
+            assert!(followed.lines().eq(kept.iter().map(String::as_str)), "the follower missed something");
+        }
+    }
 }
 
 #[test]

@@ -76,7 +76,10 @@ fn policies_that_cannot_be_are_refused() {
 }
 
 fn supervisor_of(host: &Host, container: &str) -> String {
-    let pid = host.inspect(container, "{{.State.Pid}}");
+    parent_of(&host.inspect(container, "{{.State.Pid}}"))
+}
+
+fn parent_of(pid: &str) -> String {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned()
 }
@@ -131,8 +134,7 @@ fn a_killed_keeper_harms_nothing() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", "--restart", "always", IMAGE, "sleep", "1000"]).ok();
     let supervisor = supervisor_of(&host, "c1");
-    let status = std::fs::read_to_string(format!("/proc/{supervisor}/status")).unwrap();
-    let keeper = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned();
+    let keeper = parent_of(&supervisor);
     assert_ne!(keeper, "1");
     kill(&keeper);
     std::thread::sleep(Duration::from_millis(200));
@@ -153,10 +155,10 @@ fn reading_commands_tell_a_broken_container_and_mend_nothing() {
     host.berth(["rm", "c1"]).ok();
 }
 
-/// How long `stop` takes, with a timeout of three seconds.
-fn stop_seconds(host: &Host, container: &str) -> f64 {
+/// How long `stop` takes, with this timeout in seconds.
+fn stop_seconds(host: &Host, container: &str, timeout: &str) -> f64 {
     let started = Instant::now();
-    host.berth(["stop", "-t", "3", container]).ok();
+    host.berth(["stop", "-t", timeout, container]).ok();
     started.elapsed().as_secs_f64()
 }
 
@@ -164,7 +166,7 @@ fn stop_seconds(host: &Host, container: &str) -> f64 {
 fn a_young_process_gets_its_whole_timeout() {
     let host = Host::with_image();
     host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
-    assert!(stop_seconds(&host, "c1") >= 3.0, "it may be about to install a handler");
+    assert!(stop_seconds(&host, "c1", "3") >= 3.0, "it may be about to install a handler");
 }
 
 #[test]
@@ -174,17 +176,19 @@ fn stop_is_immediate_where_it_is_certain() {
     host.berth(["run", "-d", "--name", "two", IMAGE, "sh", "-c", "sleep 999 & exec sleep 1000"]).ok();
     host.berth(["run", "-d", "--name", "init", "--init", IMAGE, "sleep", "1000"]).ok();
     std::thread::sleep(Duration::from_millis(10_500));
-    assert!(stop_seconds(&host, "plain") < 1.5);
     let at_once = |name: &str| {
         let only = [format!("container={name}"), "event=stop".to_owned()];
         let format = "{{.Actor.Attributes.immediate}}";
         let arguments = ["events", "--since", "1h", "--until", "0s", "--format", format, "--filter", &only[0]];
         host.berth(arguments.iter().copied().chain(["--filter", only[1].as_str()])).ok().out()
     };
+    // Nobody waits so long.
+    stop_seconds(&host, "plain", "3600");
     assert_eq!(at_once("plain"), "true");
-    assert!(stop_seconds(&host, "two") >= 3.0, "it is not alone");
+    assert!(stop_seconds(&host, "two", "3") >= 3.0, "it is not alone");
     assert_ne!(at_once("two"), "true");
-    assert!(stop_seconds(&host, "init") < 1.5, "the init passes the signal on");
+    // The init passes the signal on.
+    stop_seconds(&host, "init", "3600");
     assert_eq!(host.inspect("init", "{{.State.ExitCode}}"), "143");
 }
 
@@ -251,4 +255,60 @@ fn the_daemon_is_not_needed_and_its_end_harms_nothing() {
     daemon.finish().code(0);
     assert!(!socket.exists());
     assert_eq!(host.inspect("c1", "{{.State.Status}}"), "running");
+}
+
+#[test]
+fn boot_starts_what_should_run_and_shutdown_stops_with_the_containers_own_signals() {
+    let host = Host::with_image();
+    let script = "trap 'exit 9' TERM; trap 'exit 10' USR1; echo ready; while :; do sleep 0.05; done";
+    let containers =
+        [("always", "no"), ("unless-stopped", "no"), ("always", "yes"), ("unless-stopped", "yes"), ("no", "no")];
+    let name = |(policy, stopped): (&str, &str)| format!("{policy}-{stopped}");
+    for container in containers {
+        let run = ["run", "-d", "--name", &name(container), "--restart", container.0, "--stop-signal", "USR1"];
+        host.berth(run.iter().chain(&[IMAGE, "sh", "-c", script])).ok();
+        assert!(eventually(|| host.berth(["logs", &name(container)]).stdout == "ready\n"));
+        if container.1 == "yes" {
+            host.berth(["kill", &name(container)]).ok();
+            host.wait_for(&name(container), "{{.State.Status}}", "exited");
+        }
+    }
+    let states = || containers.map(|container| host.inspect(&name(container), "{{.State.Status}} {{.State.ExitCode}}"));
+    host.berth(["system", "shutdown"]).ok();
+    assert_eq!(states(), ["exited 10", "exited 10", "exited 137", "exited 137", "exited 10"]);
+    host.berth(["system", "boot"]).ok();
+    assert_eq!(states(), ["running 0", "running 0", "running 0", "exited 137", "exited 10"]);
+    // And after an end without a shutdown, which leaves everything broken.
+    for container in [containers[0], containers[1], containers[2]] {
+        let supervisor = supervisor_of(&host, &name(container));
+        let keeper = parent_of(&supervisor);
+        kill(&keeper);
+        kill(&supervisor);
+    }
+    host.berth(["run", "-d", "--name", "plain", IMAGE, "sleep", "1000"]).ok();
+    kill(&supervisor_of(&host, "plain"));
+    host.wait_for("plain", "{{.State.Status}}", "dead");
+    host.wait_for("always-no", "{{.State.Status}}", "dead");
+    host.berth(["system", "boot"]).ok();
+    assert_eq!(states(), ["running 0", "running 0", "running 0", "exited 137", "exited 10"]);
+    assert_eq!(host.inspect("plain", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+}
+
+#[test]
+fn a_restart_waits_twice_as_long_as_the_one_before() {
+    let host = Host::with_image();
+    host.berth(["run", "-d", "--name", "c1", "--restart", "on-failure:4", IMAGE, "sh", "-c", "echo again; exit 1"])
+        .ok();
+    host.wait_for("c1", "{{.State.Status}} {{.RestartCount}}", "exited 4");
+    let stamped = host.berth(["logs", "-t", "c1"]).ok().lines();
+    let milliseconds = |line: &String| {
+        let time: Vec<f64> = line[11..29].split(':').map(|part| part.parse().unwrap()).collect();
+        ((time[0] * 60.0 + time[1]) * 60.0 + time[2]) * 1000.0
+    };
+    let times: Vec<f64> = stamped.iter().map(milliseconds).collect();
+    for (pair, least) in times.windows(2).zip([100.0, 200.0, 400.0, 800.0]) {
+        // Midnight may lie between.
+        let waited = (pair[1] - pair[0]).rem_euclid(86_400_000.0);
+        assert!(waited >= least, "{waited} ms of {least}: {stamped:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `version`, `info`, `events` and what they share: layout, templates, JSON.
 
-use crate::harness::Host;
+use crate::harness::{Host, IMAGE};
 
 /// Lines whose values belong to the host or to the build.
 const OF_THE_HOST: &[&str] = &[
@@ -122,5 +122,19 @@ fn prunes_ask_first() {
     assert_eq!(host.berth(["volume", "ls", "-q"]).ok().out(), "kept");
     let pruned = host.berth_with_input(["volume", "prune", "-a"], b"y\n").ok();
     assert!(pruned.stdout.ends_with("Deleted Volumes:\nkept\n\nTotal reclaimed space: 0B\n"), "{pruned:?}");
+    let host = Host::with_image();
+    host.berth(["run", "--name", "ended", IMAGE, "true"]).ok();
+    host.berth(["run", "-d", "--name", "runs", "-v", "named:/n", IMAGE, "sleep", "1000"]).ok();
+    host.berth(["import", "-c", "USER user", crate::harness::rootfs_archive().to_str().unwrap()]).ok();
     host.berth(["system", "prune", "-f"]).ok();
+    assert_eq!(host.berth(["ps", "-a", "--format", "{{.Names}}"]).ok().out(), "runs");
+    assert_eq!(host.berth(["images", "-a", "--format", "{{.Repository}}"]).ok().out(), IMAGE);
+    host.berth(["rm", "-f", "runs"]).ok();
+    assert_eq!(host.berth(["volume", "ls", "-q"]).ok().out(), "named");
+    host.berth(["image", "tag", IMAGE, "unused"]).ok();
+    host.berth(["system", "prune", "-af", "--volumes"]).ok();
+    assert!(host.berth(["images", "-aq"]).ok().lines().is_empty());
+    // What has a name is only taken by `volume prune -a`.
+    assert_eq!(host.berth(["volume", "ls", "-q"]).ok().out(), "named");
+    host.berth(["volume", "rm", "named"]).ok();
 }

@@ -68,12 +68,19 @@ fn keys_detach_and_attach_comes_back() {
 #[test]
 fn the_clients_configuration_names_the_keys() {
     let host = Host::with_image();
-    host.file("home/.docker/config.json", r#"{"detachKeys":"ctrl-a,d"}"#);
+    host.file("client/config.json", r#"{"detachKeys":"ctrl-a,d"}"#);
     let mut running = host.spawn_on_terminal(["run", "-it", "--name", "box", IMAGE, "sh"]);
     running.read_until("#");
     running.write(b"\x01d");
     running.finish().code(0);
     assert_eq!(host.inspect("box", "{{.State.Status}}"), "running");
+    // The flag wins.
+    let flagged = ["run", "-it", "--name", "flagged", "--detach-keys", "ctrl-b,e", IMAGE, "sh"];
+    let mut running = host.spawn_on_terminal(flagged);
+    running.read_until("#");
+    running.write(b"\x02e");
+    running.finish().code(0);
+    assert_eq!(host.inspect("flagged", "{{.State.Status}}"), "running");
     host.berth(["run", "--detach-keys", "ctrl-", IMAGE, "true"]).code(125).says("invalid detach keys");
 }
 
