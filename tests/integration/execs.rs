@@ -1,6 +1,6 @@
 //! Execs: what a kill at any moment leaves, and what is kept of many.
 
-use crate::harness::{Background, Host, IMAGE};
+use crate::harness::{Host, IMAGE};
 
 #[test]
 fn an_exec_whose_command_is_killed_anywhere_leaves_the_container_alone() {
@@ -73,6 +73,8 @@ fn a_container_that_stops_its_execs_cannot_stop_its_supervisor() {
     stopped.unwrap().code(1).says("its process hangs");
     let stopped = [(); 3].map(|()| host.spawn(["exec", "-d", "c1", "true"]));
     host.berth(["kill", "c1"]).ok();
-    stopped.map(Background::finish);
+    for exec in stopped {
+        drop(exec.finish());
+    }
     host.wait_for("c1", "{{.State.Status}}", "exited");
 }

@@ -1,6 +1,6 @@
 //! What supervisors promise.
 
-use crate::machine::{ALL, Machine, PATIENCE, kind_of, process, read_frames, read_until, wait_until};
+use crate::machine::{ALL, Machine, kind_of, process, read_frames, read_until, wait_until};
 use base::Kind;
 use base::id::Id;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
