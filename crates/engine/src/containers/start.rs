@@ -64,10 +64,7 @@ impl Engine {
     pub(super) fn start_settled(&self, container: Locked, cause: Cause) -> Result<()> {
         let mut early = Some(self.root.pending.take(&container.id));
         match self.bring_up(&container, cause, &mut early) {
-            Ok(()) => {
-                self.container_event("start", &container, []);
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(error) => {
                 let error = error.context(format!("start {}", container.name()));
                 match self.take_back(container, cause, &error) {

@@ -1,4 +1,4 @@
-//! What a supervisor tells the journal: exits, and starts that nobody but the restart policy asked for.
+//! What a supervisor tells the journal: starts and exits, in their order.
 
 use super::Supervisor;
 use base::journal::{self, Event};

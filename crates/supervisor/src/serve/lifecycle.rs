@@ -67,6 +67,9 @@ impl Supervisor {
         if written.is_err() {
             // Nobody must believe in a container that its state does not know.
             self.kill();
+        } else {
+            // By nobody else: whoever asked for the start may hear of its success after the exit has been told.
+            self.tell("start", None);
         }
         written
     }
@@ -147,9 +150,8 @@ impl Supervisor {
         self.state.torn_down = false;
         let _ = self.write_state();
         base::crash_point!("restart.starting-written");
-        match self.create().and_then(|()| self.start()) {
-            Ok(()) => self.tell("start", None),
-            Err(error) => self.give_up(&error),
+        if let Err(error) = self.create().and_then(|()| self.start()) {
+            self.give_up(&error);
         }
     }
 
