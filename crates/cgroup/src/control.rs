@@ -7,15 +7,13 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How long freezing may take; a process in an uninterruptible sleep delays it.
 const FREEZE_PATIENCE: Duration = Duration::from_secs(10);
 /// Rounds of killing without `cgroup.kill`: each finds what forked during the one before.
 const KILL_ROUNDS: u32 = 100;
-/// A container's own groups below its group, deeper than this, are not looked into.
-const DEPTH_LIMIT: u32 = 64;
 
 impl Group {
     /// Kills every process of the group and of the groups below it, frozen ones included.
@@ -103,7 +101,7 @@ impl Group {
             return Ok(Vec::new());
         };
         let mut pids = Vec::new();
-        collect(place, &mut pids, DEPTH_LIMIT).with_context(|| format!("list the processes of {}", self.path()))?;
+        collect(place, &mut pids).with_context(|| format!("list the processes of {}", self.path()))?;
         pids.sort_unstable();
         pids.dedup();
         Ok(pids)
@@ -124,21 +122,21 @@ impl Group {
     }
 }
 
-fn collect(group: BorrowedFd<'_>, pids: &mut Vec<i32>, depth: u32) -> Result<()> {
-    let text = directory::read(group, "cgroup.procs")?.unwrap_or_default();
-    // 0 stands for a process of a foreign pid namespace.
-    pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
-    if depth == 0 {
-        return Ok(());
+fn collect(group: BorrowedFd<'_>, pids: &mut Vec<i32>) -> Result<()> {
+    let mut outcome = Ok(());
+    let take = |group: BorrowedFd<'_>| match directory::read(group, "cgroup.procs") {
+        // 0 stands for a process of a foreign pid namespace.
+        Ok(text) => pids.extend(
+            text.unwrap_or_default().lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0),
+        ),
+        Err(error) => outcome = Err(error),
+    };
+    let top = group.try_clone_to_owned().context("keep the group open")?;
+    match directory::walk(top, take, |_, _| Ok(())) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno).context("list groups"),
     }
-    for child in directory::children(group).context("list groups")? {
-        match directory::open(group, &child) {
-            Ok(child) => collect(child.as_fd(), pids, depth - 1)?,
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno).context("open group"),
-        }
-    }
-    Ok(())
+    outcome
 }
 
 fn freeze_v2(unified: BorrowedFd<'_>) -> Result<()> {

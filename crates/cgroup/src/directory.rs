@@ -3,13 +3,15 @@
 use base::{Context, Error, Result};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use rustix::path::Arg;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Longer than any file of a hierarchy that is read here, `memory.numa_stat` of large machines aside.
 const READ_LIMIT: usize = 1 << 20;
 
 /// Opens the group at `path`, relative to `directory`.
-pub(crate) fn open(directory: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+pub(crate) fn open(directory: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     rustix::fs::openat(directory, path, flags, Mode::empty())
 }
@@ -44,17 +46,48 @@ pub(crate) fn write(directory: BorrowedFd<'_>, file: &str, value: &str) -> Resul
     rustix::io::retry_on_intr(|| rustix::io::write(&handle, value.as_bytes())).map(drop)
 }
 
+/// Calls `enter` with `top` and every group below it, and `leave` with the parent and the name of each below it, once those below that one were left.
+///
+/// Whoever made the groups chose how deep they lie: two descriptors are open at a time. Groups below that vanish are passed over.
+///
+/// # Errors
+/// The first failure; `ENOENT` when the walk lost its way since a group vanished that it was in.
+pub(crate) fn walk(
+    top: OwnedFd,
+    mut enter: impl FnMut(BorrowedFd<'_>),
+    mut leave: impl FnMut(BorrowedFd<'_>, &CStr) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    enter(top.as_fd());
+    let mut ahead = vec![(CString::default(), children(top.as_fd())?)];
+    let mut current = top;
+    while let Some((_, below)) = ahead.last_mut() {
+        if let Some(name) = below.pop() {
+            match open(current.as_fd(), &name) {
+                Ok(group) => current = group,
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(errno),
+            }
+            enter(current.as_fd());
+            ahead.push((name, children(current.as_fd())?));
+            continue;
+        }
+        let left = ahead.pop();
+        if let (Some((name, _)), false) = (left, ahead.is_empty()) {
+            // A group never moves to another parent (cgroups(7)).
+            current = open(current.as_fd(), c"..")?;
+            leave(current.as_fd(), &name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Names of the groups directly below.
-pub(crate) fn children(directory: BorrowedFd<'_>) -> Result<Vec<String>, Errno> {
+fn children(directory: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if entry.file_type() == FileType::Directory
-            && name != b"."
-            && name != b".."
-            && let Ok(name) = std::str::from_utf8(name)
-        {
+        let name = entry.file_name();
+        if entry.file_type() == FileType::Directory && name != c"." && name != c".." {
             names.push(name.to_owned());
         }
     }
@@ -62,7 +95,7 @@ pub(crate) fn children(directory: BorrowedFd<'_>) -> Result<Vec<String>, Errno> 
 }
 
 /// Removes an empty group.
-pub(crate) fn remove(directory: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+pub(crate) fn remove(directory: BorrowedFd<'_>, path: impl Arg) -> Result<(), Errno> {
     rustix::fs::unlinkat(directory, path, AtFlags::REMOVEDIR)
 }
 

@@ -5,13 +5,12 @@ use crate::group::{Group, is_marked, relative};
 use crate::host::Hierarchy;
 use base::{Error, Result};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How long a killed process may take to leave; one that sits in the kernel takes longer, and is reported.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A group below a container's own is of its making: deeper ones are left to the error.
-const DEPTH_LIMIT: u32 = 64;
 
 impl Group {
     /// Removes the group in every hierarchy, with the groups below it, and then the parents that were made for it and
@@ -60,29 +59,22 @@ fn still_there<'a>(hierarchy: &'a Hierarchy, name: &str) -> Option<(&'a Hierarch
     }
 }
 
-/// Removes a group and the groups below it; processes in any of them make it fail.
+/// Removes a group and the groups below it, the deepest first; processes in any of them make it fail.
 pub(crate) fn remove_tree(directory: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
-    remove_below(directory, path, DEPTH_LIMIT)
-}
-
-fn remove_below(parent: BorrowedFd<'_>, path: &str, depth: u32) -> Result<(), Errno> {
-    match directory::remove(parent, path) {
-        Err(errno @ (Errno::BUSY | Errno::NOTEMPTY)) => {
-            let own = directory::open(parent, path)?;
-            let children = directory::children(own.as_fd())?;
-            if children.is_empty() || depth == 0 {
-                return Err(errno);
-            }
-            for child in children {
-                match remove_below(own.as_fd(), &child, depth - 1) {
-                    Ok(()) | Err(Errno::NOENT) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
-            directory::remove(parent, path)
-        }
-        result => result,
+    match directory::remove(directory, path) {
+        Err(Errno::BUSY | Errno::NOTEMPTY) => {}
+        result => return result,
     }
+    let remove_one = |parent: BorrowedFd<'_>, name: &CStr| match directory::remove(parent, name) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    };
+    match directory::walk(directory::open(directory, path)?, |_| {}, remove_one) {
+        // Where somebody else removes it too, what is left shows below.
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    directory::remove(directory, path)
 }
 
 /// Removes parents from below, as long as they are ours and empty.

@@ -103,7 +103,7 @@ pub fn remove_supervisors(host: &Host, parent: &str) {
     for hierarchy in host.hierarchies() {
         let parent = relative(parent);
         if is_marked(hierarchy, parent) {
-            let _ = directory::remove(hierarchy.root(), &format!("{parent}/{NAME}"));
+            let _ = directory::remove(hierarchy.root(), format!("{parent}/{NAME}"));
             crate::remove::remove_parents(hierarchy, &format!("{parent}/{NAME}"));
         }
     }

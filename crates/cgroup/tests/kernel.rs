@@ -3,6 +3,7 @@
 
 use cgroup::{DeviceRule, Group, Host, MOUNT_ROOT, Mode, Resources};
 use rustix::process::{Pid, Signal};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -183,6 +184,22 @@ fn groups_made_below_go_as_well_and_foreign_parents_stay() {
         let inner = place.hierarchy.mount_point().join(&outer.0.path()[1..]).join("a/b");
         std::fs::create_dir_all(inner).unwrap();
     }
+    outer.0.remove().unwrap();
+    // As deep as a container likes, under any name.
+    let outer = scratch("deep", &Resources::default());
+    let name = std::ffi::OsStr::from_bytes(b"g-\xff");
+    for place in outer.0.places() {
+        let mut inner = place.hierarchy.mount_point().join(&outer.0.path()[1..]);
+        (0..100).for_each(|_| inner.push(name));
+        std::fs::create_dir_all(&inner).unwrap();
+    }
+    let first = outer.0.places().next().unwrap().hierarchy.mount_point().join(&outer.0.path()[1..]);
+    let mut child = shell(&outer.0, "exec sleep 1000");
+    let deepest = (0..100).fold(first, |path, _| path.join(name));
+    std::fs::write(deepest.join("cgroup.procs"), child.id().to_string()).unwrap();
+    assert_eq!(outer.0.processes().unwrap(), [i32::try_from(child.id()).unwrap()]);
+    outer.0.kill().unwrap();
+    child.wait().unwrap();
     outer.0.remove().unwrap();
     let parent = parent("foreign");
     for hierarchy in host.hierarchies() {
