@@ -42,7 +42,7 @@ impl Client {
 
     /// The repository of `reference`, for a caller with these credentials. Nothing is sent yet.
     ///
-    /// The credentials are for the reference's registry: its mirrors do not get them.
+    /// The credentials are for the reference's registry: neither its mirrors nor an address that is asked in its place get them.
     ///
     /// # Errors
     /// `Denied` for a registry that is blocked, `Invalid` for one whose configuration names no server.

@@ -25,8 +25,10 @@ pub(crate) struct Endpoint {
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) identity: Option<Identity>,
     pub(crate) serves: Serves,
-    /// Whether it stands in for the registry: it gets no credentials and nothing is pushed to it.
+    /// Whether it stands in for the registry: nothing is pushed to it.
     pub(crate) is_mirror: bool,
+    /// Whether it is the registry's own server: no other gets credentials.
+    pub(crate) is_own: bool,
     /// The registry that is meant, for a mirror of several.
     pub(crate) namespace: Option<String>,
 }
@@ -84,6 +86,7 @@ impl Endpoint {
         for (holds, word) in [
             (self.insecure || self.skip_verify, " unverified"),
             (self.is_mirror, " mirror"),
+            (!self.is_mirror && !self.is_own, " other"),
             (self.serves == Serves::Digests, " digests"),
         ] {
             text.push_str(if holds { word } else { "" });

@@ -299,7 +299,7 @@ impl<'a> Repository<'a> {
     }
 
     fn credentials_for(&self, server: &Server) -> Option<&Credentials> {
-        self.credentials.as_ref().filter(|_| !server.endpoint.is_mirror)
+        self.credentials.as_ref().filter(|_| server.endpoint.is_own)
     }
 
     /// The header that a server wants, and whether it was made just now; none where nothing was asked for yet.

@@ -259,7 +259,7 @@ impl Hosts {
             (endpoint.namespace, endpoint.is_mirror) = (namespace, true);
             endpoints.push(endpoint);
         }
-        endpoints.push(match (&rule, known.and_then(|registry| registry.server.as_ref())) {
+        let mut last = match (&rule, known.and_then(|registry| registry.server.as_ref())) {
             (Some((rule, rest)), _) if !rule.location.is_empty() && rule.location != rule.prefix => {
                 let mut endpoint = self.located(&rule.location, rest)?;
                 endpoint.insecure |= rule.insecure;
@@ -271,7 +271,9 @@ impl Hosts {
                 endpoint.insecure |= rule.as_ref().is_some_and(|(rule, _)| rule.insecure);
                 endpoint
             }
-        });
+        };
+        last.is_own = last.authority == server_of(registry);
+        endpoints.push(last);
         Ok(endpoints)
     }
 
@@ -294,8 +296,7 @@ impl Hosts {
     /// What is known of the server `registry` itself.
     pub(crate) fn direct(&self, registry: &str, repository: &str) -> Endpoint {
         let known = self.registries.get(registry).cloned().unwrap_or_default();
-        // Docker Hub is served from another name than it has in references.
-        let authority = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        let authority = server_of(registry);
         let host = split_authority(authority).map_or(authority, |(host, _)| host);
         Endpoint {
             authority: authority.to_owned(),
@@ -339,6 +340,11 @@ impl Hosts {
             }
         }
     }
+}
+
+/// Docker Hub is served from another name than it has in references.
+fn server_of(registry: &str) -> &str {
+    if registry == "docker.io" { "registry-1.docker.io" } else { registry }
 }
 
 impl Rule {
@@ -437,10 +443,10 @@ mod tests {
         hosts.add_rule(rule("*.example.org", "three.lan:1/all"));
         hosts.add_rule(Rule { blocked: true, ..rule("bad.example", "") });
         for (registry, repository, expected) in [
-            ("example.com", "app", "one.lan/v2/app https"),
-            ("example.com", "deep/app", "two.lan/v2/inner/app https"),
-            ("example.com", "deeper/app", "one.lan/v2/deeper/app https"),
-            ("a.example.org", "app", "three.lan:1/v2/all/app https"),
+            ("example.com", "app", "one.lan/v2/app https other"),
+            ("example.com", "deep/app", "two.lan/v2/inner/app https other"),
+            ("example.com", "deeper/app", "one.lan/v2/deeper/app https other"),
+            ("a.example.org", "app", "three.lan:1/v2/all/app https other"),
             ("example.org", "app", "example.org/v2/app https"),
         ] {
             assert_eq!(summary(&hosts, registry, repository), [expected]);

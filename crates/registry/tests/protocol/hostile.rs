@@ -375,6 +375,25 @@ fn a_mirror_gets_no_credentials_and_need_not_work() {
 }
 
 #[test]
+fn an_address_in_a_registrys_place_gets_no_credentials() {
+    let other = Server::plain(|_| reply(401).with("www-authenticate", "Basic realm=\"x\""));
+    let mut hosts = Hosts::default();
+    let address = registry::hosts::Mirror::parse(&format!("http://{}", other.authority())).unwrap();
+    hosts.registry_mut("registry.invalid").server = Some(address.clone());
+    hosts.registry_mut(&other.authority()).server = Some(address);
+    let credentials_of = |registry: &str| {
+        let reference = format!("{registry}/a/b").parse().unwrap();
+        let before = other.seen().len();
+        client(hosts.clone()).repository(&reference, password("u", "p")).unwrap().manifest(&tag("x")).unwrap_err();
+        let seen = other.seen();
+        assert!(seen.len() > before);
+        seen[before..].iter().filter_map(|seen| seen.header("authorization").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert!(credentials_of("registry.invalid").is_empty());
+    assert_eq!(credentials_of(&other.authority()), ["Basic dTpw"]);
+}
+
+#[test]
 fn a_proxy_is_asked_for_what_is_not_excepted() {
     // Behind its tunnel, the proxy plays the registry as well.
     let proxy = Server::plain(|seen| if seen.method == "CONNECT" { reply(200) } else { document(b"{}") });

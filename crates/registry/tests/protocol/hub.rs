@@ -52,6 +52,13 @@ impl Hub {
         hosts.registry_mut("docker.io").server = Some(server);
         hosts
     }
+
+    /// The image by the server's own name, which alone gets credentials.
+    fn repository(&self, credentials: Option<Credentials>) -> registry::Repository<'static> {
+        let mut hosts = Hosts::default();
+        hosts.registry_mut(&self.registry.authority()).authorities.push(certificates().pem("ca.pem"));
+        repository(hosts, &format!("{}/library/app", self.registry.authority()), credentials)
+    }
 }
 
 fn challenge(tokens: &str) -> Reply {
@@ -62,7 +69,7 @@ fn challenge(tokens: &str) -> Reply {
 #[test]
 fn credentials_reach_the_token_server_and_nobody_else() {
     let hub = Hub::start();
-    let repository = repository(hub.hosts(), "app", password("u", "p"));
+    let repository = hub.repository(password("u", "p"));
     assert_eq!(repository.manifest(&tag("latest")).unwrap().bytes, hub.document);
     assert_eq!(get(&repository, &descriptor(&hub.layer), 0).unwrap(), hub.layer);
     let asked = hub.tokens.seen();
@@ -86,7 +93,7 @@ fn nobody_needs_credentials_to_pull() {
 fn a_refresh_token_is_exchanged_by_post() {
     let hub = Hub::start();
     let identity = Credentials::Identity { username: "u".to_owned(), token: "re/fresh".to_owned() };
-    repository(hub.hosts(), "app", Some(identity)).manifest(&tag("latest")).unwrap();
+    hub.repository(Some(identity)).manifest(&tag("latest")).unwrap();
     let asked = &hub.tokens.seen()[0];
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
     let body = String::from_utf8(asked.body.clone()).unwrap();
@@ -97,7 +104,7 @@ fn a_refresh_token_is_exchanged_by_post() {
 fn a_bearer_token_is_presented_as_it_is() {
     let hub = Hub::start();
     let bearer = Credentials::Bearer(TOKEN.to_owned());
-    repository(hub.hosts(), "app", Some(bearer)).manifest(&tag("latest")).unwrap();
+    hub.repository(Some(bearer)).manifest(&tag("latest")).unwrap();
     assert!(hub.tokens.seen().is_empty());
 }
 
