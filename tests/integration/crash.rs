@@ -71,6 +71,7 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("exit.torn-down", EXITED),
     ("exited.locked", HELPER),
     ("exited.torn-down", HELPER),
+    ("exited.undertaken", Command { before: &[], command: "run --rm --name c1 busybox true" }),
     ("file.before-rename", CREATE),
     ("import.before-name", Elsewhere("tests/integration/images.rs")),
     ("import.blob-linked", Elsewhere("tests/integration/images.rs")),
@@ -408,6 +409,20 @@ fn update() {
 #[test]
 fn volume() {
     walk("volume");
+}
+
+/// Nobody else does anything: its supervisor has the helper do what is left.
+#[test]
+fn who_undertakes_a_removal_and_is_killed_leaves_nothing() {
+    let points = ["exited.undertaken", "exited.locked", "exited.torn-down", "rm.noted", "rm.config-gone"];
+    for point in points.into_iter().chain(["rm.volumes-gone", "rm.name-gone", "rm.files-gone"]) {
+        let host = Host::with_image();
+        host.berth_crashing_once(point, ["run", "--rm", "-v", "/anonymous", IMAGE, "true"]).code(-9);
+        let left = || [host.containers(), host.unfinished(), host.berth(["volume", "ls", "-q"]).lines()].concat();
+        assert!(eventually(|| left().is_empty()), "{point} left {:#?}", left());
+        let left = host.leftovers();
+        assert!(left.is_empty(), "{point} left {left:#?}");
+    }
 }
 
 /// Every verb of a scenario here has its test.

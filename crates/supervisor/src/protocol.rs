@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The version that this supervisor speaks. It grows with each message that is added.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest message; what is longer goes in a sealed memory file.
 pub const MESSAGE_LIMIT: usize = 64 << 10;
@@ -68,6 +68,9 @@ pub enum Request {
     Wait {
         /// What is waited for.
         condition: Condition,
+        /// With `removed`: offers to do what `container-exited` would, see [`Reply::Undertake`].
+        #[serde(default)]
+        undertakes: bool,
     },
     /// Changes what follows an exit.
     UpdateRestartPolicy {
@@ -206,6 +209,14 @@ pub enum Reply {
         /// Why it could not be started; empty: it could.
         error: String,
     },
+    /// To `Wait`, instead of `Exited`: the container's exit, after which this client does what `container-exited` would, as it has offered. It
+    /// closes the connection when that is done; where it waits again or takes longer than a second, the helper does it.
+    Undertake {
+        /// The code.
+        exit_code: i32,
+        /// Why it could not be started; empty: it could.
+        error: String,
+    },
     /// What was asked for cannot be done.
     Error {
         /// [`Kind::name`].
@@ -328,7 +339,7 @@ mod tests {
     #[test]
     fn unknown_fields_are_ignored_and_unknown_requests_are_invalid() {
         let request: Request = serde_json::from_str(r#"{"request":"wait","condition":"next-exit","later":1}"#).unwrap();
-        assert_eq!(request, Request::Wait { condition: Condition::NextExit });
+        assert_eq!(request, Request::Wait { condition: Condition::NextExit, undertakes: false });
         assert!(serde_json::from_str::<Request>(r#"{"request":"of-a-later-version"}"#).is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! What the helper `container-exited` does: what is left to do after a container's last exit that its supervisor cannot.
+//! What the helper `container-exited` does, or an engine that waits for the container anyway: what is left to do after its last exit that its
+//! supervisor cannot.
 //!
 //! Idempotent, and asks for nothing but the container's own state: a supervisor of any age may call it, at any time.
 
@@ -21,7 +22,10 @@ impl Engine {
     pub fn container_exited(&self, caller: &Caller, id: &str) -> Result<()> {
         caller.permit(Operation::Change, &format!("clear away after {id}"))?;
         let id: Id = id.parse()?;
-        let Some(container) = self.root.load_locked(&id)? else { return Ok(()) };
+        let Some(container) = self.root.load_locked(&id)? else {
+            // Whoever removed it may not have come to the end.
+            return self.clear_one(&id);
+        };
         match self.settle(&container)? {
             Settled::Supervised(_) | Settled::Fresh => Ok(()),
             Settled::Down(_) | Settled::Mended(_) => {

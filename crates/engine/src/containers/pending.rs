@@ -131,7 +131,7 @@ impl Early {
         for waiter in self.waits.drain(..) {
             // One that nobody holds the other end of would cost the supervisor a connection.
             if Arc::strong_count(&waiter.slot) > 1 {
-                waiter.slot.settle(Handed::Waiting(starting.connect()?.wait(waiter.condition)?));
+                waiter.slot.settle(Handed::Waiting(super::wait::wait_at(starting.connect()?, waiter.condition)?));
             }
         }
         Ok(())

@@ -96,7 +96,8 @@ impl Engine {
         Ok(())
     }
 
-    fn clear_one(&self, id: &Id) -> Result<()> {
+    /// The same for one container.
+    pub(super) fn clear_one(&self, id: &Id) -> Result<()> {
         let is_held = |directory: BorrowedFd<'_>| Lock::is_held(directory, layout::LOCK);
         if let Some(directory) = self.root.container_directory(id)?
             && is_held(directory.as_fd())?

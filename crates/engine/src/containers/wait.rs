@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base::{Kind, Result};
-use supervisor::client::{Client, Waiting};
+use base::{Kind, Result, crash_point};
+use supervisor::client::{Client, Told, Waiting};
 use supervisor::protocol::Condition;
 use supervisor::state::{self, Observed, State, Status};
 
@@ -96,7 +96,8 @@ impl Wait {
                 },
                 Source::Supervisor(waiting) => match waiting.poll(left) {
                     Ok(None) => {}
-                    Ok(Some((code, error))) => self.answered(Exit::new(code, &error))?,
+                    Ok(Some(Told::Exited(code, error))) => self.answered(Exit::new(code, &error))?,
+                    Ok(Some(Told::Undertake(code, error))) => self.undertake(Exit::new(code, &error))?,
                     Err(error) if error.kind() == Kind::Unavailable => self.source = Source::Files,
                     Err(error) => return Err(error),
                 },
@@ -110,6 +111,17 @@ impl Wait {
             if Instant::now() >= end && !matches!(self.source, Source::Over(_)) {
                 return Ok(None);
             }
+        }
+    }
+
+    /// The supervisor leaves to this process what follows the exit. Where that fails, the helper tries again.
+    fn undertake(&mut self, exit: Exit) -> Result<()> {
+        crash_point!("exited.undertaken");
+        // The container's own setting asks for it, whoever waits.
+        let outcome = self.engine.container_exited(&Caller::engine(), self.container.id.as_str());
+        match (outcome, &self.source) {
+            (Err(_), Source::Supervisor(waiting)) if waiting.give_up().is_ok() => Ok(()),
+            _ => self.answered(exit),
         }
     }
 
@@ -199,7 +211,7 @@ impl Wait {
         self.exit = None;
         // It may have ended in between, or refuse one client more: the files tell.
         if let Some(client) = Client::connect(self.container.directory())? {
-            match client.wait(self.condition.into()) {
+            match wait_at(client, self.condition.into()) {
                 Ok(waiting) => self.source = Source::Supervisor(waiting),
                 Err(error) if error.kind() == Kind::Unavailable => {}
                 Err(error) => return Err(error),
@@ -220,6 +232,14 @@ impl Exit {
             Status::Exited => Self::new(state.exit_code, &state.error),
             _ => Self::new(KILLED, ""),
         }
+    }
+}
+
+/// Begins a wait at the supervisor; whoever waits for the removal offers to do it.
+pub(super) fn wait_at(client: Client, condition: Condition) -> Result<Waiting> {
+    match condition {
+        Condition::Removed => client.undertake(),
+        other => client.wait(other),
     }
 }
 

@@ -45,7 +45,9 @@ impl Played {
     fn waiting(&self) -> (OwnedFd, Condition) {
         let socket = rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC).unwrap();
         match protocol::receive::<Request>(socket.as_fd()).unwrap().unwrap().0 {
-            Request::Wait { condition } => (socket, condition),
+            Request::Wait { condition, undertakes } if undertakes == (condition == Condition::Removed) => {
+                (socket, condition)
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -150,7 +150,16 @@ impl Client {
     /// # Errors
     /// `Unavailable` when the supervisor is gone.
     pub fn wait(self, condition: Condition) -> Result<Waiting> {
-        protocol::send(self.socket.as_fd(), &Request::Wait { condition }, &[])?;
+        self.tell(&Request::Wait { condition, undertakes: false }, &[])?;
+        Ok(Waiting { socket: self.socket })
+    }
+
+    /// Begins to wait for the removal, and offers to do it, see [`Told::Undertake`].
+    ///
+    /// # Errors
+    /// `Unavailable` when the supervisor is gone.
+    pub fn undertake(self) -> Result<Waiting> {
+        self.tell(&Request::Wait { condition: Condition::Removed, undertakes: true }, &[])?;
         Ok(Waiting { socket: self.socket })
     }
 
@@ -216,12 +225,22 @@ pub struct Waiting {
     socket: OwnedFd,
 }
 
+/// What a wait is told: the exit code, and why the container could not be started, if it could not.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Told {
+    /// What was waited for has come.
+    Exited(i32, String),
+    /// The container has exited, and the caller does now what the helper `container-exited` would. Dropping the [`Waiting`] tells that it is done;
+    /// the helper does what is not.
+    Undertake(i32, String),
+}
+
 impl Waiting {
-    /// The exit code and why the container could not be started, if it could not; `None` when nothing happened for `patience`.
+    /// What there is to tell; `None` when nothing happened for `patience`.
     ///
     /// # Errors
     /// `Unavailable` when the supervisor ended without an answer: it was killed.
-    pub fn poll(&mut self, patience: Duration) -> Result<Option<(i32, String)>> {
+    pub fn poll(&mut self, patience: Duration) -> Result<Option<Told>> {
         let timeout = Timespec {
             tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(patience.subsec_nanos()),
@@ -234,18 +253,31 @@ impl Waiting {
         }
     }
 
-    /// The same without an end.
+    /// The exit that was waited for without an offer, however long it takes.
     ///
     /// # Errors
     /// As [`Waiting::poll`].
     pub fn finish(self) -> Result<(i32, String)> {
-        self.receive()
+        match self.receive()? {
+            Told::Exited(code, error) => Ok((code, error)),
+            Told::Undertake(..) => Err(Error::internal("the supervisor asks for what was not offered")),
+        }
     }
 
-    fn receive(&self) -> Result<(i32, String)> {
+    /// Leaves to the supervisor's helper what this wait has undertaken, and waits for that.
+    ///
+    /// # Errors
+    /// `Unavailable` when the supervisor is gone.
+    pub fn give_up(&self) -> Result<()> {
+        let request = Request::Wait { condition: Condition::Removed, undertakes: false };
+        protocol::send(self.socket.as_fd(), &request, &[])
+    }
+
+    fn receive(&self) -> Result<Told> {
         let received = protocol::receive::<Reply>(self.socket.as_fd())?;
         match received.ok_or_else(|| Error::unavailable("the supervisor ended"))?.0.into_result()? {
-            Reply::Exited { exit_code, error } => Ok((exit_code, error)),
+            Reply::Exited { exit_code, error } => Ok(Told::Exited(exit_code, error)),
+            Reply::Undertake { exit_code, error } => Ok(Told::Undertake(exit_code, error)),
             other => Err(unexpected(&other)),
         }
     }

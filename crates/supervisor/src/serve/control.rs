@@ -143,6 +143,7 @@ impl Supervisor {
 
     fn disconnect(&mut self, number: u64) {
         self.connections.retain(|connection| connection.number != number);
+        self.follow(number);
         if number == ENGINE && self.phase == Phase::Created {
             self.give_up(&Error::unavailable("the engine went away before the container ran"));
         }
@@ -184,7 +185,13 @@ impl Supervisor {
             }
             Request::Pause => self.pause()?,
             Request::Resume => self.resume()?,
-            Request::Wait { condition } => return Ok(self.wait(number, condition)),
+            Request::Wait { condition, undertakes } => {
+                let answered = self.wait(number, condition);
+                if undertakes && condition == Condition::Removed {
+                    self.offered(number);
+                }
+                return Ok(answered);
+            }
             Request::UpdateRestartPolicy { policy } => {
                 self.plan.restart = policy;
                 if policy != Policy::No {
@@ -206,7 +213,9 @@ impl Supervisor {
     }
 
     fn wait(&mut self, number: u64, condition: Condition) -> Option<Answered> {
-        if self.phase == Phase::Over && condition != Condition::Removed {
+        // Who was asked to clear away and waits instead gives that up.
+        self.follow(number);
+        if self.phase == Phase::Over && (condition != Condition::Removed || !self.is_clearing_away()) {
             return Some((self.exited(), Vec::new()));
         }
         self.awaits(number, Awaited::Exit(condition));

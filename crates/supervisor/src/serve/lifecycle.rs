@@ -168,17 +168,15 @@ impl Supervisor {
         // From here on another supervisor may take over.
         self.alive = None;
         base::crash_point!("exit.lock-free");
-        if self.plan.after_exit == AfterExit::CallEngine {
-            self.helper = self.call_engine().ok();
-        }
+        self.clear_away();
         self.answer_stops(&Reply::Stopped { immediate });
         self.answer_waits(&[Condition::NextExit, Condition::NotRunning]);
-        if self.helper.is_none() {
+        if !self.is_clearing_away() {
             self.answer_waits(&[Condition::Removed]);
         }
     }
 
-    fn call_engine(&self) -> Result<Helper> {
+    pub(super) fn call_engine(&self) -> Result<Helper> {
         Helper::start(Callback::of_plan(&self.plan).command("container-exited", self.plan.id.as_str()))
     }
 

@@ -1,7 +1,7 @@
 //! The supervisor: one loop on one thread, which is the only one that makes children.
 //!
 //! `startup` resets what was inherited, `lifecycle` takes the container from created to exited and back, `control` answers requests, `stop` ends
-//! it, `execs` looks after further processes, `streams` carries bytes.
+//! it, `execs` looks after further processes, `streams` carries bytes, `undertaker` and `callback` are the ways back into the engine.
 
 mod callback;
 mod control;
@@ -14,6 +14,7 @@ mod process;
 mod startup;
 mod stop;
 mod streams;
+mod undertaker;
 
 use crate::plan::{self, Plan};
 use crate::protocol::{self, Reply, Request};
@@ -83,6 +84,7 @@ struct Supervisor {
     execs: Vec<execs::Running>,
     finished_execs: VecDeque<base::id::Id>,
     leftovers: Vec<(Streams, Instant)>,
+    undertaker: Option<undertaker::Undertaker>,
     helper: Option<callback::Helper>,
     sync_at: Option<Instant>,
     last_number: u64,
@@ -180,6 +182,7 @@ impl Supervisor {
             execs: Vec::new(),
             finished_execs,
             leftovers: Vec::new(),
+            undertaker: None,
             helper: None,
             sync_at: None,
             last_number: 1,
@@ -205,7 +208,7 @@ impl Supervisor {
 
     fn is_done(&self) -> bool {
         self.phase == Phase::Over
-            && self.helper.is_none()
+            && !self.is_clearing_away()
             && self.leftovers.is_empty()
             && self.arriving.is_empty()
             && self.execs.is_empty()
@@ -275,7 +278,7 @@ impl Supervisor {
         let leftover = self.leftovers.iter().map(|(_, until)| *until).min();
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.deadline);
         let arrival = self.arriving.iter().map(|arriving| arriving.deadline).min();
-        [restart, leftover, stop, arrival, self.sync_at].into_iter().flatten().min()
+        [restart, leftover, stop, arrival, self.undertaking_until(), self.sync_at].into_iter().flatten().min()
     }
 
     fn act_on_time(&mut self, now: Instant) {
@@ -287,6 +290,9 @@ impl Supervisor {
         }
         self.leftovers.retain(|(streams, until)| *until > now && streams.has_clients());
         self.give_up_late_execs(now);
+        if self.undertaking_until().is_some_and(|until| until <= now) {
+            self.follow_undertaker();
+        }
         if self.sync_at.is_some_and(|at| at <= now) {
             self.sync();
         }

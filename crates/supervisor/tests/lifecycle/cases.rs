@@ -1,6 +1,6 @@
 //! What supervisors promise.
 
-use crate::machine::{ALL, Machine, kind_of, process, read_frames, read_until, wait_until};
+use crate::machine::{ALL, Machine, PATIENCE, kind_of, process, read_frames, read_until, wait_until};
 use base::Kind;
 use base::id::Id;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use supervisor::client::{Told, Waiting};
 use supervisor::exec::Record;
 use supervisor::plan::{AfterExit, Stdin};
 use supervisor::protocol::{Attach, Condition, Exec, Pace, Patience, SignalMeaning, Stop};
@@ -25,6 +26,8 @@ pub const CASES: &[(&str, fn())] = &[
     ("dropping_the_start_tears_down", dropping_the_start_tears_down),
     ("stop_asks_then_kills", stop_asks_then_kills),
     ("pause_freezes_and_stop_thaws", pause_freezes_and_stop_thaws),
+    ("who_offers_it_clears_away", who_offers_it_clears_away),
+    ("the_helper_follows_who_does_not_clear_away", the_helper_follows_who_does_not_clear_away),
     ("restarts_as_often_as_the_policy_says", restarts_as_often_as_the_policy_says),
     ("a_stop_overrules_the_policy", a_stop_overrules_the_policy),
     ("what_runs_on_in_the_background_holds_nothing_up", what_runs_on_in_the_background_holds_nothing_up),
@@ -60,6 +63,51 @@ fn runs_to_its_exit_with_streams_apart() {
     assert_eq!(log, ["err\n", "out\n"]);
     assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
     assert!(supervisor::client::Client::connect(machine.directory.as_fd()).unwrap().is_none());
+}
+
+/// A container that has exited with 3: the wait of the client that was asked to clear away, and that of another one.
+fn undertaken(machine: &Machine) -> (Waiting, Waiting) {
+    let starting = machine.spawn().unwrap();
+    let mut first = starting.connect().unwrap().undertake().unwrap();
+    let mut other = starting.connect().unwrap().undertake().unwrap();
+    starting.release().unwrap();
+    assert_eq!(first.poll(PATIENCE).unwrap(), Some(Told::Undertake(3, String::new())));
+    assert_eq!(other.poll(Duration::from_millis(20)).unwrap(), None);
+    (first, other)
+}
+
+fn who_offers_it_clears_away() {
+    let machine = Machine::new("exit 3");
+    let (first, other) = undertaken(&machine);
+    std::fs::remove_dir_all(machine.root.join("containers")).unwrap();
+    drop(first);
+    assert_eq!(other.finish().unwrap().0, 3);
+    assert_eq!(machine.called(), None);
+}
+
+fn the_helper_follows_who_does_not_clear_away() {
+    let leaves: fn(Waiting) -> Option<Waiting> = |_| None;
+    let gives_up = |first: Waiting| {
+        first.give_up().unwrap();
+        assert_eq!(first.finish().unwrap().0, 3);
+        None
+    };
+    for way in [leaves, gives_up, Some] {
+        let machine = Machine::new("exit 3");
+        let (first, other) = undertaken(&machine);
+        let silent = way(first);
+        assert_eq!(other.finish().unwrap().0, 3);
+        assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
+        drop(silent);
+    }
+    // And who left before the exit.
+    let machine = Machine::new("exit 3");
+    let starting = machine.spawn().unwrap();
+    let removed = starting.connect().unwrap().wait(Condition::Removed).unwrap();
+    drop(starting.connect().unwrap().undertake().unwrap());
+    starting.release().unwrap();
+    assert_eq!(removed.finish().unwrap().0, 3);
+    assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
 }
 
 fn a_client_brings_its_own_stream() {
