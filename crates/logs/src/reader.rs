@@ -209,7 +209,8 @@ impl Reader {
                 self.over = true;
                 return Ok(false);
             }
-            if segments::identity(self.directory.as_fd(), &self.name, 0)? == Some(old) {
+            // While there is no current file, the writer is about to make one.
+            if segments::identity(self.directory.as_fd(), &self.name, 0)?.is_none_or(|newest| newest == old) {
                 return Ok(false);
             }
             // It was rotated: what was written in between comes first.

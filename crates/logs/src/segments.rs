@@ -124,14 +124,23 @@ pub(crate) fn identity(directory: BorrowedFd<'_>, name: &str, index: u32) -> Res
 
 /// Opens all files of a log as they were at one moment, the oldest first.
 pub(crate) fn open_all(directory: BorrowedFd<'_>, name: &str) -> Result<Vec<Segment>> {
-    let mut segments = Vec::new();
+    let mut segments: Vec<Segment> = Vec::new();
     for _ in 0..ATTEMPTS {
         segments.clear();
-        while let Some(segment) = open(directory, name, u32::try_from(segments.len()).unwrap_or(u32::MAX))? {
-            segments.push(segment);
+        let newest = identity(directory, name, 0)?;
+        let (mut index, mut gaps) = (0, 0);
+        // A rotation, even one that was cut short, leaves one gap before the end.
+        while gaps < 2 {
+            match open(directory, name, index)? {
+                // It was moved on while the one before it was opened.
+                Some(segment) if segments.last().is_some_and(|last| last.identity == segment.identity) => {}
+                Some(segment) => segments.push(segment),
+                None => gaps += 1,
+            }
+            index += 1;
         }
         // A rotation in between would have moved files past the place that was looked at.
-        if segments.first().map(|segment| segment.identity) == identity(directory, name, 0)? {
+        if newest == identity(directory, name, 0)? {
             break;
         }
     }

@@ -20,6 +20,8 @@ const PART_BYTES: usize = 16 << 10;
 const BATCH_BYTES: usize = 32 << 10;
 /// So much is compressed at once.
 const COMPRESSED_AT_ONCE: usize = 64 << 10;
+/// A rotation that failed is tried again when the file has grown by this part of its size limit.
+const POSTPONED_PART: u64 = 16;
 
 /// Writes what a container says to its log. There is one writer of a log at a time.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Writer {
     attributes: Vec<u8>,
     file: Option<File>,
     size: u64,
+    /// No rotation before the file is this big.
+    postponed_to: u64,
     /// The file ends within a line: a crash or a full disk.
     torn: bool,
     batch: Vec<u8>,
@@ -68,15 +72,17 @@ impl Writer {
             attributes,
             file: None,
             size: 0,
+            postponed_to: 0,
             torn: false,
             batch: Vec::new(),
             partial: Default::default(),
             compressing: None,
         };
         if writer.options.driver != Driver::None {
+            // What a crash cut short. A full disk may lack what they hold for the log itself.
+            writer.remove(&writer.new_name());
+            writer.remove(&writer.compressed_name());
             writer.open_file()?;
-            // A compression that a crash cut short.
-            let _ = rustix::fs::unlinkat(&writer.directory, writer.compressed_name(), AtFlags::empty());
         }
         Ok(writer)
     }
@@ -84,7 +90,8 @@ impl Writer {
     /// Writes bytes as they came from a pipe or a terminal: whole lines at once, the beginning of a line when its end has come.
     ///
     /// # Errors
-    /// When the disk is full or broken: what could not be written is lost, and writing can go on.
+    /// When the disk is full or broken: what could not be written is lost, and writing can go on. A rotation that fails loses nothing; the file grows
+    /// until it succeeds.
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<()> {
         if self.file.is_none() {
             return Ok(());
@@ -148,7 +155,7 @@ impl Writer {
             Ok(false) => self.end_compression().map(|()| false),
             Err(error) => {
                 self.compressing = None;
-                let _ = rustix::fs::unlinkat(&self.directory, self.compressed_name(), AtFlags::empty());
+                self.remove(&self.compressed_name());
                 Err(error).context("compress a rotated log")
             }
         }
@@ -166,7 +173,8 @@ impl Writer {
     }
 
     fn append(&mut self, stream: Stream, line: &[u8], time: &str) -> Result<()> {
-        let full = self.options.max_size_bytes.is_some_and(|limit| self.size + self.batch.len() as u64 >= limit);
+        let size = self.size + self.batch.len() as u64;
+        let full = self.options.max_size_bytes.is_some_and(|limit| size >= limit.max(self.postponed_to));
         let mut outcome = Ok(());
         if full {
             outcome = self.flush().and_then(|()| self.rotate());
@@ -218,38 +226,75 @@ impl Writer {
         Ok(())
     }
 
+    /// Begins a new file, which is there before anything is moved: where none can be made, nothing is lost.
     fn rotate(&mut self) -> Result<()> {
+        self.postponed_to = self.size.saturating_add(self.options.max_size_bytes.unwrap_or(0) / POSTPONED_PART);
         while self.compress()? {}
+        let file = self.make_file()?;
         base::crash_point!("logs.before-rotation");
-        let oldest = self.options.max_files.saturating_sub(1);
-        for index in (0..oldest).rev() {
-            for encoding in [Encoding::Plain, Encoding::Gzip] {
-                // The new name may be taken by a file of the other encoding.
-                let from = segment_name(&self.name, index, encoding);
-                if index == 0 && encoding == Encoding::Gzip || !self.rename(&from, index + 1, encoding)? {
-                    continue;
-                }
-                let other = if encoding == Encoding::Plain { Encoding::Gzip } else { Encoding::Plain };
-                let _ =
-                    rustix::fs::unlinkat(&self.directory, segment_name(&self.name, index + 1, other), AtFlags::empty());
-            }
-        }
+        self.shift()?;
         base::crash_point!("logs.rotated");
-        if oldest == 0 {
-            // Who reads the old one can finish it.
-            rustix::fs::unlinkat(&self.directory, &*self.name, AtFlags::empty()).context("rotate the log")?;
-        }
-        self.open_file()?;
-        if self.options.compress && oldest > 0 { self.begin_compression() } else { Ok(()) }
+        // Where no other file is kept, it takes the place of the old one: who reads that can finish it.
+        self.rename(&self.new_name(), &self.name)?;
+        (self.file, self.size, self.postponed_to, self.torn) = (Some(file), 0, 0, false);
+        if self.options.compress && self.options.max_files > 1 { self.begin_compression() } else { Ok(()) }
     }
 
-    fn rename(&self, from: &str, index: u32, encoding: Encoding) -> Result<bool> {
-        let to = segment_name(&self.name, index, encoding);
-        match rustix::fs::renameat(&self.directory, from, &self.directory, &*to) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(errno).context("rotate the log"),
+    fn make_file(&self) -> Result<File> {
+        let name = self.new_name();
+        // A rotation that failed may have left one.
+        self.remove(&name);
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.directory, name, flags, Mode::from_raw_mode(0o600));
+        file.map(File::from).context("make a new log")
+    }
+
+    /// Moves every file by one, up to the first gap: where a shift was cut short, this goes on with it, and only what is one too many is overwritten.
+    fn shift(&self) -> Result<()> {
+        let mut files = Vec::new();
+        for index in 0..self.options.max_files.saturating_sub(1) {
+            let Some(encoding) = self.encoding(index)? else { break };
+            files.push((index, encoding));
         }
+        for (index, encoding) in files.into_iter().rev() {
+            if encoding == Encoding::Gzip {
+                // A crash may have left what was compressed.
+                self.remove(&segment_name(&self.name, index, Encoding::Plain));
+            }
+            // The new name may be taken by a file of the other encoding.
+            let other = if encoding == Encoding::Plain { Encoding::Gzip } else { Encoding::Plain };
+            self.remove(&segment_name(&self.name, index + 1, other));
+            let from = segment_name(&self.name, index, encoding);
+            self.rename(&from, &segment_name(&self.name, index + 1, encoding))?;
+        }
+        Ok(())
+    }
+
+    /// How the file at `index` is stored; `None` where there is none.
+    fn encoding(&self, index: u32) -> Result<Option<Encoding>> {
+        for encoding in [Encoding::Gzip, Encoding::Plain] {
+            let name = segment_name(&self.name, index, encoding);
+            match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) if index > 0 => return Ok(Some(encoding)),
+                // The current one is never compressed.
+                Ok(_) => return Ok(Some(Encoding::Plain)),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno).context("look at the log"),
+            }
+        }
+        Ok(None)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        rustix::fs::renameat(&self.directory, from, &self.directory, to).context("rotate the log")
+    }
+
+    fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+    }
+
+    fn new_name(&self) -> String {
+        format!(".{}.new", self.name)
     }
 
     fn compressed_name(&self) -> String {

@@ -3,9 +3,12 @@
 
 use base::time::Timestamp;
 use logs::{Entry, Options, ReadRequest, Reader, Stream, Writer};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use std::ffi::CString;
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 struct Scratch {
@@ -254,4 +257,79 @@ fn without_a_driver_nothing_is_kept() {
     write_numbers(&mut scratch.writer(&options), 0..9);
     assert!(scratch.files().is_empty());
     assert!(scratch.lines(ReadRequest::default()).is_empty());
+}
+
+/// A file system with so many inodes, its root's among them, in a mount namespace of the calling thread.
+fn mount_with_inodes(path: &Path, inodes: u32) -> OwnedFd {
+    #[allow(deprecated)]
+    rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNS).unwrap();
+    rustix::mount::mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).unwrap();
+    let options = CString::new(format!("nr_inodes={inodes}")).unwrap();
+    rustix::mount::mount("tmpfs", path, "tmpfs", MountFlags::empty(), options.as_c_str()).unwrap();
+    File::open(path).unwrap().into()
+}
+
+#[test]
+fn a_rotation_that_finds_no_inode_loses_nothing() {
+    let mut scratch = Scratch::new("inodes");
+    let run = || {
+        // The root, a file that is in the way, and two of the log.
+        scratch.directory = mount_with_inodes(&scratch.path, 4);
+        std::fs::write(scratch.path.join("obstacle"), "").unwrap();
+        let mut writer = scratch.writer(&small(4000, 4));
+        let mut follower = scratch.reader(ReadRequest { follow: true, ..ReadRequest::default() });
+        let mut followed = Vec::new();
+        let mut failures = 0;
+        for line in numbers(0..300) {
+            failures += u32::from(writer.write(Stream::Stdout, line.as_bytes()).is_err());
+            followed.extend(rest(&mut follower).into_iter().map(|entry| entry.line));
+        }
+        assert!((1..150).contains(&failures), "{failures} attempts to rotate failed");
+        assert_eq!(scratch.files(), ["log", "log.1", "obstacle"]);
+        assert_eq!(scratch.lines(ReadRequest::default()), numbers(0..300));
+        std::fs::remove_file(scratch.path.join("obstacle")).unwrap();
+        write_numbers(&mut writer, 300..320);
+        assert_eq!(scratch.files(), ["log", "log.1", "log.2"]);
+        assert_eq!(scratch.lines(ReadRequest::default()), numbers(0..320));
+        followed.extend(rest(&mut follower).into_iter().map(|entry| entry.line));
+        assert_eq!(followed, numbers(0..320));
+        rustix::mount::unmount(&scratch.path, UnmountFlags::DETACH).unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+}
+
+#[test]
+fn a_rotation_that_is_cut_short_anywhere_loses_nothing() {
+    // Of three files, of which the next line finds the newest full.
+    let moves: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("log.2", "log.3")],
+        &[("log.2", "log.3"), ("log.1", "log.2")],
+        &[("log.2", "log.3"), ("log.1", "log.2"), ("log", "log.1")],
+    ];
+    for moves in moves {
+        let scratch = Scratch::new(&format!("cut-short-{}", moves.len()));
+        let options = small(1000, 5);
+        let mut count = 0;
+        let mut writer = scratch.writer(&options);
+        while scratch.files().len() < 3 || std::fs::metadata(scratch.path.join("log")).unwrap().len() < 1000 {
+            write_numbers(&mut writer, count..count + 1);
+            count += 1;
+        }
+        drop(writer);
+        let mut follower = scratch.reader(ReadRequest { follow: true, ..ReadRequest::default() });
+        assert_eq!(rest(&mut follower).len(), count as usize);
+        std::fs::write(scratch.path.join(".log.new"), "").unwrap();
+        for (from, to) in moves {
+            std::fs::rename(scratch.path.join(from), scratch.path.join(to)).unwrap();
+        }
+        assert_eq!(scratch.lines(ReadRequest::default()), numbers(0..count), "{moves:?}");
+        assert!(follower.next_entry().unwrap().is_none());
+        let mut writer = scratch.writer(&options);
+        write_numbers(&mut writer, count..count + 1);
+        assert_eq!(scratch.files(), ["log", "log.1", "log.2", "log.3"], "{moves:?}");
+        assert_eq!(scratch.lines(ReadRequest::default()), numbers(0..count + 1), "{moves:?}");
+        let followed: Vec<String> = rest(&mut follower).into_iter().map(|entry| entry.line).collect();
+        assert_eq!(followed, numbers(count..count + 1), "{moves:?}");
+    }
 }
