@@ -1,11 +1,13 @@
 //! What `--security-opt` asks for.
 
+use std::path::Path;
+
 use base::{Error, Result};
 
 use crate::Configuration;
 use crate::containers::Settings;
 
-/// Paths of the kernel that a container does not see.
+/// Paths of the kernel that a container does not see, beside those of [`throttles`].
 pub const MASKED_PATHS: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
@@ -62,7 +64,7 @@ pub struct Security {
 pub fn plan(settings: &Settings, configuration: &Configuration) -> Result<Security> {
     let mut security = Security {
         filter: configured_filter(configuration),
-        masked_paths: settings.masked_paths.clone().unwrap_or_else(|| owned(MASKED_PATHS)),
+        masked_paths: settings.masked_paths.clone().unwrap_or_else(masked_paths),
         read_only_paths: settings.read_only_paths.clone().unwrap_or_else(|| owned(READ_ONLY_PATHS)),
         ..Security::default()
     };
@@ -75,6 +77,28 @@ pub fn plan(settings: &Settings, configuration: &Configuration) -> Result<Securi
         apply(&mut security, option)?;
     }
     Ok(security)
+}
+
+fn masked_paths() -> Vec<String> {
+    let mut paths = owned(MASKED_PATHS);
+    paths.extend(throttles(Path::new(PROCESSORS)));
+    paths
+}
+
+const PROCESSORS: &str = "/sys/devices/system/cpu";
+
+/// Where the processors in `directory` count how often they were too hot, of which a container could tell what its neighbours compute (as in Docker).
+fn throttles(directory: &Path) -> Vec<String> {
+    let is_processor = |name: &str| {
+        let number = name.strip_prefix("cpu").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_processor(name));
+    let places = names.map(|name| directory.join(name).join("thermal_throttle")).filter(|place| place.exists());
+    let mut paths: Vec<String> = places.map(|place| place.display().to_string()).collect();
+    paths.sort();
+    paths
 }
 
 fn owned(paths: &[&str]) -> Vec<String> {
@@ -157,10 +181,23 @@ mod tests {
     }
 
     #[test]
+    fn processors_that_count_their_heat_are_masked() {
+        let folder = std::env::temp_dir().join(format!("engine-throttles-{}", std::process::id()));
+        for name in ["cpu0/thermal_throttle", "cpu11/thermal_throttle", "cpu2", "cpufreq/thermal_throttle"] {
+            std::fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let expected = ["cpu0", "cpu11"].map(|name| folder.join(name).join("thermal_throttle").display().to_string());
+        assert_eq!(throttles(&folder), expected);
+        assert!(throttles(&folder.join("missing")).is_empty());
+        assert!(masked_paths().starts_with(&owned(MASKED_PATHS)));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn options() {
         let default = planned(&[], false).unwrap();
         assert_eq!(default.filter, Filter::Default);
-        assert_eq!(default.masked_paths.len(), MASKED_PATHS.len());
+        assert_eq!(default.masked_paths, masked_paths());
         assert!(!default.no_new_privileges);
         assert!(planned(&["no-new-privileges"], false).unwrap().no_new_privileges);
         assert!(!planned(&["no-new-privileges=false"], false).unwrap().no_new_privileges);
