@@ -95,6 +95,8 @@ struct Pull<'a> {
 impl Pull<'_> {
     /// Pulls what one reference names.
     fn one(&self, reference: &Reference) -> Result<()> {
+        let stop = Stop::new(self.progress);
+        stop.check()?;
         let subject =
             reference.digest().map_or_else(|| reference.tag().map(str::to_owned), |_| Some(reference.to_string()));
         self.progress.report(&Update { subject, stage: Stage::PullingFrom(reference.repository().to_owned()) });
@@ -104,7 +106,6 @@ impl Pull<'_> {
         let extracted = snapshot::Layers::open(root.directory(), root.layout.root())?;
         let local = Local { store: &store, lease: &lease, layers: &extracted };
         let documents = self.documents(reference, &local).map_err(|error| documents::explain(error, reference))?;
-        let stop = Stop::new(self.progress);
         let layers = Layers {
             repository: self.repository,
             local: &local,
