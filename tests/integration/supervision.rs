@@ -20,6 +20,46 @@ fn automatic_removal_happens_without_anybody_waiting() {
     assert!(eventually(|| host.berth(["volume", "ls", "-q"]).ok().stdout.is_empty()));
 }
 
+/// Its end waits for nobody's writes: the kernel syncs no overlay that is mounted so.
+#[test]
+fn what_goes_with_its_exit_is_never_synced() {
+    let host = Host::with_image();
+    let is_volatile = |name: &str| {
+        let path = format!("/proc/{}/mountinfo", host.inspect(name, "{{.State.Pid}}"));
+        let mounts = std::fs::read_to_string(path).unwrap();
+        mounts.lines().find(|line| line.contains(" / / ")).unwrap().contains("volatile")
+    };
+    host.berth(["run", "-d", "--name", "c1", IMAGE, "sleep", "1000"]).ok();
+    assert!(!is_volatile("c1"));
+    host.berth(["run", "-d", "--rm", "--name", "d1", IMAGE, "sleep", "1000"]).ok();
+    assert!(is_volatile("d1"));
+    host.berth(["exec", "d1", "touch", "/written"]).ok();
+    host.berth(["restart", "-t", "1", "d1"]).ok();
+    assert!(is_volatile("d1"));
+    host.berth(["exec", "d1", "test", "-e", "/written"]).ok();
+}
+
+#[test]
+fn what_was_never_synced_does_not_outlive_its_boot() {
+    let host = Host::with_image();
+    for boot in ["this", "another"] {
+        let id = host.berth(["run", "-d", "--rm", "--name", "c1", IMAGE, "sleep", "1000"]).ok().out();
+        kill(&supervisor_of(&host, "c1"));
+        host.wait_for("c1", "{{.State.Status}}", "dead");
+        let path = host.root().join("containers").join(&id).join("sandbox.json");
+        let mut sandbox: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        if boot == "another" {
+            sandbox["boot"] = boot.into();
+            std::fs::write(&path, sandbox.to_string()).unwrap();
+            host.berth(["start", "c1"]).code(1).says("ended with the machine");
+            assert!(host.containers().is_empty());
+        } else {
+            host.berth(["start", "c1"]).ok();
+            host.berth(["rm", "-f", "c1"]).ok();
+        }
+    }
+}
+
 #[test]
 fn on_failure_counts_and_gives_up() {
     let host = Host::with_image();

@@ -30,7 +30,7 @@ pub(crate) struct Root {
     containers: OwnedFd,
     names: OnceLock<OwnedFd>,
     unfinished: OnceLock<OwnedFd>,
-    host_recorded: OnceLock<()>,
+    host: OnceLock<Host>,
 }
 
 /// Which machine, and which namespaces of it.
@@ -69,7 +69,7 @@ impl Root {
             containers,
             names: OnceLock::new(),
             unfinished: OnceLock::new(),
-            host_recorded: OnceLock::new(),
+            host: OnceLock::new(),
         };
         Ok(root)
     }
@@ -129,9 +129,9 @@ impl Root {
     ///
     /// # Errors
     /// `Conflict` when something of this root is alive in other namespaces of this boot.
-    pub(crate) fn claim_host(&self) -> Result<()> {
-        if self.host_recorded.get().is_some() {
-            return Ok(());
+    pub(crate) fn claim_host(&self) -> Result<&str> {
+        if let Some(host) = self.host.get() {
+            return Ok(&host.boot_id);
         }
         let current = Host::current()?;
         let recorded: Option<Host> = file::read_json(self.directory(), layout::HOST_FILE).unwrap_or_default();
@@ -150,8 +150,7 @@ impl Root {
             }
             file::replace_json(self.directory(), layout::HOST_FILE, &current, Durability::Lazy)?;
         }
-        let _ = self.host_recorded.set(());
-        Ok(())
+        Ok(&self.host.get_or_init(|| current).boot_id)
     }
 
     fn any_alive(&self) -> Result<Option<Id>> {

@@ -50,11 +50,26 @@ pub enum Root {
         lower: Vec<PathBuf>,
         /// What the container changes.
         upper: PathBuf,
-        /// The kernel's own, on the same file system as `upper`.
+        /// The kernel's own, on the same file system as `upper`. It refuses one that has been mounted with [`Syncing::Never`] before, until
+        /// `work/incompat` in it is removed.
         work: PathBuf,
+        /// What reaches the disk.
+        #[serde(default)]
+        syncing: Syncing,
     },
     /// A directory as it is.
     Directory(PathBuf),
+}
+
+/// What of an overlay reaches the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Syncing {
+    /// What its processes sync; and with its end the kernel syncs all of the file system that `upper` is on.
+    #[default]
+    Usual,
+    /// Nothing: for what nobody needs once the container has ended.
+    Never,
 }
 
 /// One mount inside the container.

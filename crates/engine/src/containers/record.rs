@@ -89,6 +89,9 @@ pub(crate) struct Sandbox {
     pub(crate) network: NetworkMode,
     /// The container whose sandbox this is a member of; `None`: its own.
     pub(crate) owner: Option<Id>,
+    /// The boot of the machine in which a container was started whose files are never synced, and with which they end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) boot: Option<String>,
 }
 
 /// A container that exists, found and read, not locked.
@@ -174,7 +177,7 @@ impl Sandbox {
             NetworkMode::Container(owner) => owner.parse().ok(),
             _ => None,
         };
-        Self { network, owner }
+        Self { network, owner, boot: None }
     }
 }
 

@@ -6,6 +6,7 @@
 mod etc;
 mod join;
 mod prepare;
+mod unsynced;
 
 use base::file::{self, Durability};
 use base::lock::{Lock, Sharing};
@@ -78,9 +79,13 @@ impl Engine {
     }
 
     fn bring_up(&self, container: &Locked, cause: Cause, early: &mut Option<Early>) -> Result<()> {
-        self.root.claim_host()?;
+        let boot = self.root.claim_host()?;
         names::keep(&self.root, container.name(), &container.id)?;
-        let sandbox = self.resolve_sandbox(container)?;
+        let mut sandbox = self.resolve_sandbox(container)?;
+        if container.record.durability() == Durability::Lazy {
+            unsynced::allow_again(container, boot)?;
+            sandbox.boot = Some(boot.to_owned());
+        }
         let prepared = self.prepare(container, &sandbox, cause)?;
         // It says nothing that the next start would not find out again.
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;

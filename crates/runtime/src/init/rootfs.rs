@@ -1,14 +1,14 @@
 //! The root file system: assembled where nobody sees it, then exchanged for the host's.
 
 use super::mounts::set_propagation;
-use crate::spec::{Propagation, Root, Spec};
+use crate::spec::{Propagation, Root, Spec, Syncing};
 use base::tree::Tree;
 use base::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_fd, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
+    fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
 };
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -19,7 +19,10 @@ use sys::mount::{Attributes, Depth};
 /// Until [`enter`], paths still are the host's.
 pub(super) fn attach(root: &Root, propagation: Propagation) -> Result<Tree> {
     let mount = match root {
-        Root::Overlay { lower, upper, work } => overlay(lower, upper, work).context("mount the root file system")?,
+        Root::Overlay { lower, upper, work, syncing } => {
+            let layers = Layers::open(lower, upper, work, *syncing)?;
+            layers.mount().context("mount the root file system")?
+        }
         Root::Directory(path) => directory(path, propagation)?,
     };
     let host = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -73,35 +76,52 @@ enum Naming {
     Together,
 }
 
-fn overlay(lower: &[std::path::PathBuf], upper: &Path, work: &Path) -> Result<OwnedFd> {
-    let layers = lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
-    let (upper, work) = (open(upper)?, open(work)?);
-    for naming in [Naming::Descriptors, Naming::Names] {
-        match overlay_with(naming, &layers, upper.as_fd(), work.as_fd()) {
-            // Unknown to this kernel; one before 6.13 takes no O_PATH descriptor.
-            Err(error) if matches!(error.errno(), Some(Errno::INVAL | Errno::BADF)) => {}
-            outcome => return outcome,
-        }
-    }
-    overlay_with(Naming::Together, &layers, upper.as_fd(), work.as_fd())
+/// What an overlay is made of.
+struct Layers {
+    /// Topmost first.
+    lower: Vec<OwnedFd>,
+    upper: OwnedFd,
+    work: OwnedFd,
+    syncing: Syncing,
 }
 
-fn overlay_with(naming: Naming, lower: &[OwnedFd], upper: BorrowedFd<'_>, work: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).context("open overlayfs")?;
-    let context = context.as_fd();
-    fsconfig_set_string(context, "source", "overlay").context("name the overlay")?;
-    if naming == Naming::Together {
-        let names: Vec<String> = lower.iter().map(|layer| name_of(layer.as_fd())).collect();
-        fsconfig_set_string(context, "lowerdir", names.join(":")).context("set the layers")?;
-    } else {
-        lower.iter().try_for_each(|layer| set_directory(context, "lowerdir+", layer.as_fd(), naming))?;
+impl Layers {
+    fn open(lower: &[std::path::PathBuf], upper: &Path, work: &Path, syncing: Syncing) -> Result<Self> {
+        let lower = lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { lower, upper: open(upper)?, work: open(work)?, syncing })
     }
-    set_directory(context, "upperdir", upper, naming)?;
-    set_directory(context, "workdir", work, naming)?;
-    // An index would refuse the upper directory while the last mount of it is on its way out.
-    fsconfig_set_string(context, "index", "off").context("switch the index off")?;
-    fsconfig_create(context).context("make the overlay")?;
-    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).context("mount the overlay")
+
+    fn mount(&self) -> Result<OwnedFd> {
+        for naming in [Naming::Descriptors, Naming::Names] {
+            match self.mount_with(naming) {
+                // Unknown to this kernel; one before 6.13 takes no O_PATH descriptor.
+                Err(error) if matches!(error.errno(), Some(Errno::INVAL | Errno::BADF)) => {}
+                outcome => return outcome,
+            }
+        }
+        self.mount_with(Naming::Together)
+    }
+
+    fn mount_with(&self, naming: Naming) -> Result<OwnedFd> {
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).context("open overlayfs")?;
+        let context = context.as_fd();
+        fsconfig_set_string(context, "source", "overlay").context("name the overlay")?;
+        if naming == Naming::Together {
+            let names: Vec<String> = self.lower.iter().map(|layer| name_of(layer.as_fd())).collect();
+            fsconfig_set_string(context, "lowerdir", names.join(":")).context("set the layers")?;
+        } else {
+            self.lower.iter().try_for_each(|layer| set_directory(context, "lowerdir+", layer.as_fd(), naming))?;
+        }
+        set_directory(context, "upperdir", self.upper.as_fd(), naming)?;
+        set_directory(context, "workdir", self.work.as_fd(), naming)?;
+        // An index would refuse the upper directory while the last mount of it is on its way out.
+        fsconfig_set_string(context, "index", "off").context("switch the index off")?;
+        if self.syncing == Syncing::Never {
+            fsconfig_set_flag(context, "volatile").context("switch syncs off")?;
+        }
+        fsconfig_create(context).context("make the overlay")?;
+        fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).context("mount the overlay")
+    }
 }
 
 fn set_directory(context: BorrowedFd<'_>, key: &str, directory: BorrowedFd<'_>, naming: Naming) -> Result<()> {
@@ -135,10 +155,15 @@ mod tests {
         }
         std::fs::write(top.join("one/file"), "upper layer").unwrap();
         std::fs::write(top.join("two/file"), "lower layer").unwrap();
-        let layers = ["one", "two"].map(|name| open(&top.join(name)).unwrap());
-        for naming in [Naming::Descriptors, Naming::Names, Naming::Together] {
-            let (upper, work) = (open(&top.join("upper")).unwrap(), open(&top.join("work")).unwrap());
-            match overlay_with(naming, &layers, upper.as_fd(), work.as_fd()) {
+        let lower = ["one", "two"].map(|name| top.join(name));
+        for (naming, syncing) in [
+            (Naming::Descriptors, Syncing::Usual),
+            (Naming::Names, Syncing::Usual),
+            (Naming::Together, Syncing::Usual),
+            (Naming::Names, Syncing::Never),
+        ] {
+            let layers = Layers::open(&lower, &top.join("upper"), &top.join("work"), syncing).unwrap();
+            match layers.mount_with(naming) {
                 Ok(mount) => {
                     let bytes = Tree::new(mount).read_bounded(Path::new("file"), 100, Links::Refuse).unwrap();
                     assert_eq!(bytes.as_deref(), Some(&b"upper layer"[..]));
@@ -146,6 +171,11 @@ mod tests {
                 Err(error) => assert!(naming == Naming::Descriptors && error.errno() == Some(Errno::BADF), "{error}"),
             }
         }
+        // The kernel's mark that something may not have been synced.
+        let layers = Layers::open(&lower, &top.join("upper"), &top.join("work"), Syncing::Never).unwrap();
+        assert_eq!(layers.mount().unwrap_err().errno(), Some(Errno::INVAL));
+        std::fs::remove_dir_all(top.join("work/work/incompat")).unwrap();
+        layers.mount().unwrap();
         std::fs::remove_dir_all(top).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use base::Result;
 use runtime::spec::{
-    ControlGroup, Mount, MountOptions, MountSource, Namespaces, Process, Propagation, ReadOnly, Root, Spec,
+    ControlGroup, Mount, MountOptions, MountSource, Namespaces, Process, Propagation, ReadOnly, Root, Spec, Syncing,
 };
 use runtime::{Child, Container, Ends, Input, Request};
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ impl Machine {
         for path in [&second, &upper, &work] {
             std::fs::create_dir_all(path).unwrap();
         }
-        self.spec.root = Root::Overlay { lower: vec![second, lower], upper, work };
+        self.spec.root = Root::Overlay { lower: vec![second, lower], upper, work, syncing: Syncing::default() };
         self
     }
 

@@ -32,7 +32,7 @@ impl Engine {
             Some(other) => other.sandbox()?.owner.unwrap_or(other.id),
             None => direct.clone(),
         };
-        Ok(Sandbox { network: NetworkMode::Container(owner.to_string()), owner: Some(owner) })
+        Ok(Sandbox { network: NetworkMode::Container(owner.to_string()), owner: Some(owner), ..sandbox })
     }
 
     /// Opens the namespaces of other containers that `settings` name.

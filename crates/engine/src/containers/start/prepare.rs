@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base::file::{self, Durability};
 use base::{Context, Result};
-use runtime::spec::Root;
+use runtime::spec::{Root, Syncing};
 use supervisor::plan::{self as supervision, AfterExit, JoinedNamespaces, Log, Plan, Stdin};
 use supervisor::restart::Policy;
 
@@ -80,6 +80,10 @@ impl Engine {
             lower: self.lower_directories(&container.record.image.layers)?,
             upper: directory.join(layout::UPPER),
             work: directory.join(layout::WORK),
+            syncing: match container.record.durability() {
+                Durability::Lazy => Syncing::Never,
+                Durability::Synced => Syncing::Usual,
+            },
         })
     }
 
