@@ -1,6 +1,6 @@
 //! The process that stays with one container, and the client that talks to it.
 //!
-//! The engine calls [`client::spawn`] with a [`plan::Plan`]; the new process, which the program enters through [`main`], makes the
+//! The engine starts a [`client::Process`] and gives it a [`plan::Plan`]; that process, which the program enters through [`main`], makes the
 //! container and remains its parent until it has exited for good. Everything that another process may ask of it goes through
 //! [`client::Client`]; everything that outlives it is in [`state::State`] and in [`exec::Record`].
 //!

@@ -12,7 +12,7 @@ use base::file::{self, Durability};
 use base::lock::{Lock, Sharing};
 use base::time::Timestamp;
 use base::{Error, Result, crash_point};
-use supervisor::client::{SpawnRequest, spawn};
+use supervisor::client::{CreateRequest, Process, ProcessRequest};
 use supervisor::state::{State, Status};
 
 pub(super) use prepare::{policy, stop_signal};
@@ -86,6 +86,7 @@ impl Engine {
             unsynced::allow_again(container, boot)?;
             sandbox.boot = Some(boot.to_owned());
         }
+        let process = self.start_supervisor(container)?;
         let prepared = self.prepare(container, &sandbox, cause)?;
         // It says nothing that the next start would not find out again.
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
@@ -93,7 +94,7 @@ impl Engine {
         container.want(Desired::Running)?;
         crash_point!("start.intent-written");
         let (plan, joined) = (&prepared.plan, &prepared.joined);
-        let starting = spawn(&SpawnRequest { plan, directory: container.directory(), joined })?;
+        let starting = process.create(&CreateRequest { plan, directory: container.directory(), joined })?;
         crash_point!("start.supervisor-ready");
         if let Some(early) = early.take() {
             early.hand_over(&starting)?;
@@ -102,6 +103,20 @@ impl Engine {
         starting.release()?;
         crash_point!("start.runs");
         Ok(())
+    }
+
+    /// The process comes into being while this one plans.
+    fn start_supervisor(&self, container: &Locked) -> Result<Process> {
+        let record = &container.record;
+        Process::start(&ProcessRequest {
+            id: &container.id,
+            cgroup_parent: &self.root.cgroup_parent(),
+            restart: policy(record.settings.restart),
+            binary: &record.binary,
+            root: self.root.layout.root(),
+            runroot: self.root.layout.runroot(),
+            configuration: self.root.options.configuration_file.as_deref(),
+        })
     }
 
     /// After a failed start: nothing of it stays but the reason, and of a container for one run nothing at all.

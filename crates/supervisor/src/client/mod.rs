@@ -5,4 +5,4 @@ mod spawn;
 
 pub(crate) use connection::control_address;
 pub use connection::{Client, Streams, Told, Waiting};
-pub use spawn::{Running, SpawnRequest, Starting, reap, spawn};
+pub use spawn::{CreateRequest, Process, ProcessRequest, Running, Starting, reap};

@@ -5,21 +5,48 @@ use crate::plan::{JoinedNamespaces, Plan};
 use crate::program;
 use crate::protocol::{Attach, Reply, Request};
 use crate::restart::Policy;
+use base::id::Id;
 use base::{Context, Error, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// What a start needs.
+/// What a supervisor's process is started with, all of it known before its plan is.
 #[derive(Debug)]
-pub struct SpawnRequest<'a> {
+pub struct ProcessRequest<'a> {
+    /// The container.
+    pub id: &'a Id,
+    /// As [`Plan::cgroup_parent`].
+    pub cgroup_parent: &'a str,
+    /// Whether there is to be a keeper, which reads no plan.
+    pub restart: Policy,
+    /// As [`Plan::binary`].
+    pub binary: &'a Path,
+    /// As [`Plan::root`].
+    pub root: &'a Path,
+    /// As [`Plan::runroot`].
+    pub runroot: &'a Path,
+    /// As [`Plan::configuration`].
+    pub configuration: Option<&'a Path>,
+}
+
+/// What a container is created from.
+#[derive(Debug)]
+pub struct CreateRequest<'a> {
     /// What to do.
     pub plan: &'a Plan,
     /// The container's directory.
     pub directory: BorrowedFd<'a>,
     /// Namespaces that `plan.spec` joins.
     pub joined: &'a JoinedNamespaces<OwnedFd>,
+}
+
+/// A supervisor that waits for its plan. It has touched nothing of the container; dropping it ends it.
+#[derive(Debug)]
+pub struct Process {
+    client: Client,
 }
 
 /// A supervisor whose container exists and does not run yet. Dropping it tears the container down.
@@ -40,47 +67,53 @@ pub struct Running {
 // Children that have ended stay as zombies until their parent looks; a daemon is the parent of many.
 static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// Reaps supervisors of this process that have ended. [`spawn`] does so too.
+/// Reaps supervisors of this process that have ended. [`Process::start`] does so too.
 pub fn reap() {
     let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
     children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
-/// Starts a supervisor and returns when its container has been created, its process blocked.
-///
-/// # Errors
-/// What went wrong with the container; everything of it is torn down then, and `state.json` says so. `Conflict` when another
-/// supervisor holds `alive`.
-pub fn spawn(request: &SpawnRequest<'_>) -> Result<Starting> {
-    reap();
-    let (here, there) = sys::unix::message_pair().context("make a socket")?;
-    start_process(request.plan, there)?;
-    base::crash_point!("start.supervisor-forked");
-    let client = Client::new(here);
-    let mut descriptors = vec![request.directory];
-    descriptors.extend(request.joined.values().map(AsFd::as_fd));
-    let joined = request.joined.keys().cloned().collect();
-    client.tell(&Request::Begin { plan: Box::new(request.plan.clone()), joined }, &descriptors)?;
-    match client.answer()? {
-        (Reply::Created { pid }, descriptors) => Ok(Starting { client, pid, network: descriptors.into_iter().next() }),
-        (other, _) => Err(Error::internal(format!("the supervisor answered something else: {other:?}"))),
+impl Process {
+    /// Starts a supervisor. What takes it its time goes on while the caller plans.
+    ///
+    /// # Errors
+    /// When the program cannot be executed.
+    pub fn start(request: &ProcessRequest<'_>) -> Result<Self> {
+        reap();
+        let (here, there) = sys::unix::message_pair().context("make a socket")?;
+        // The run root may not be there yet: nobody made it since the machine has started.
+        let program = program::out_of_reach(request.binary, request.root)?;
+        let mut command = Command::new(format!("/proc/self/fd/{}", program.as_fd().as_raw_fd()));
+        command.arg0("berth").arg("supervise").arg(request.id.as_str()).arg(request.cgroup_parent);
+        if request.restart != Policy::No {
+            command.args([request.binary, request.root, request.runroot]).args(request.configuration);
+        }
+        command.current_dir("/").env_clear().stdin(Stdio::from(there)).stdout(Stdio::null()).stderr(Stdio::null());
+        crate::pass_crash_point(&mut command);
+        let child = command.spawn().context("start the supervisor")?;
+        CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+        base::crash_point!("start.supervisor-forked");
+        Ok(Self { client: Client::new(here) })
     }
-}
 
-fn start_process(plan: &Plan, socket: OwnedFd) -> Result<()> {
-    // The run root may not be there yet: nobody made it since the machine has started.
-    let program = program::out_of_reach(&plan.binary, &plan.root)?;
-    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_fd().as_raw_fd()));
-    command.arg0("berth").arg("supervise").arg(plan.id.as_str()).arg(&plan.cgroup_parent);
-    if plan.restart != Policy::No {
-        // What the keeper will need, which reads no plan.
-        command.arg(&plan.binary).arg(&plan.root).arg(&plan.runroot).args(&plan.configuration);
+    /// Returns when the container has been created, its process blocked.
+    ///
+    /// # Errors
+    /// What went wrong with the container; everything of it is torn down then, and `state.json` says so. `Conflict` when another
+    /// supervisor holds `alive`.
+    pub fn create(self, request: &CreateRequest<'_>) -> Result<Starting> {
+        let client = self.client;
+        let mut descriptors = vec![request.directory];
+        descriptors.extend(request.joined.values().map(AsFd::as_fd));
+        let joined = request.joined.keys().cloned().collect();
+        client.tell(&Request::Begin { plan: Box::new(request.plan.clone()), joined }, &descriptors)?;
+        match client.answer()? {
+            (Reply::Created { pid }, descriptors) => {
+                Ok(Starting { client, pid, network: descriptors.into_iter().next() })
+            }
+            (other, _) => Err(Error::internal(format!("the supervisor answered something else: {other:?}"))),
+        }
     }
-    command.current_dir("/").env_clear().stdin(Stdio::from(socket)).stdout(Stdio::null()).stderr(Stdio::null());
-    crate::pass_crash_point(&mut command);
-    let child = command.spawn().context("start the supervisor")?;
-    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).push(child);
-    Ok(())
 }
 
 impl Starting {

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use supervisor::client::{self, Client, Running, SpawnRequest, Starting};
+use supervisor::client::{self, Client, CreateRequest, ProcessRequest, Running, Starting};
 use supervisor::plan::{AfterExit, Durability, Log, Plan, Stdin};
 use supervisor::protocol::{Attach, Pace};
 use supervisor::restart::Policy;
@@ -62,7 +62,17 @@ impl Machine {
     }
 
     pub fn spawn(&self) -> Result<Starting> {
-        client::spawn(&SpawnRequest { plan: &self.plan, directory: self.directory.as_fd(), joined: &BTreeMap::new() })
+        let plan = &self.plan;
+        let process = client::Process::start(&ProcessRequest {
+            id: &plan.id,
+            cgroup_parent: &plan.cgroup_parent,
+            restart: plan.restart,
+            binary: &plan.binary,
+            root: &plan.root,
+            runroot: &plan.runroot,
+            configuration: plan.configuration.as_deref(),
+        })?;
+        process.create(&CreateRequest { plan, directory: self.directory.as_fd(), joined: &BTreeMap::new() })
     }
 
     pub fn run(&self) -> Running {
