@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub spec: &'a Spec,
     /// The namespaces that `spec` joins, by their names there.
     pub joined: &'a BTreeMap<String, OwnedFd>,
+    /// Where its control group is made.
+    pub host: &'a cgroup::Host,
     /// What its first process reads.
     pub input: Input,
 }
@@ -53,9 +55,8 @@ impl Container {
     /// # Errors
     /// As [`Group::create`], and when there can be no process. Nothing stays then.
     pub fn create(request: &Request<'_>) -> Result<(Self, Ends)> {
-        let host = cgroup::Host::detect(std::path::Path::new(cgroup::MOUNT_ROOT))?;
         let cgroup = &request.spec.cgroup;
-        let group = Group::create(&host, &cgroup.path, &cgroup.resources)?;
+        let group = Group::create(request.host, &cgroup.path, &cgroup.resources)?;
         match Self::clone_first(request, &group) {
             Ok((init, channel, mut ends)) => {
                 let pid_namespace = request.spec.namespaces.pid;
@@ -80,7 +81,7 @@ impl Container {
     }
 
     fn clone_first(request: &Request<'_>, group: &Group) -> Result<(Child, Channel, Ends)> {
-        let Request { spec, joined, input } = *request;
+        let Request { spec, joined, input, .. } = *request;
         let (channel, theirs) = Channel::pair()?;
         let doors = group.doors()?;
         let (stdio, ends) = match spec.process.terminal {

@@ -74,7 +74,9 @@ impl Machine {
     }
 
     pub fn create(&self) -> Result<(Container, Ends)> {
-        Container::create(&Request { spec: &self.spec, joined: &self.joined, input: Input::Nothing })
+        let host = cgroup::Host::detect(Path::new(cgroup::MOUNT_ROOT)).unwrap();
+        let Self { spec, joined, .. } = self;
+        Container::create(&Request { spec, joined, host: &host, input: Input::Nothing })
     }
 
     /// A container whose program runs.

@@ -38,7 +38,7 @@ impl Supervisor {
     }
 
     fn create(&mut self) -> Result<()> {
-        let (container, ends) = Container::create(&self.plan, &self.joined)?;
+        let (container, ends) = Container::create(&self.plan, &self.joined, &self.host)?;
         self.state.pid = container.pid().as_raw_nonzero().get();
         self.container = Some(container);
         self.streams.connect(ends)

@@ -25,9 +25,9 @@ pub(super) struct Container {
 }
 
 impl Container {
-    pub(super) fn create(plan: &Plan, joined: &BTreeMap<String, OwnedFd>) -> Result<(Self, Ends)> {
-        let (inner, ends) =
-            runtime::Container::create(&Request { spec: &plan.spec, joined, input: input(plan.stdin) })?;
+    pub(super) fn create(plan: &Plan, joined: &BTreeMap<String, OwnedFd>, host: &cgroup::Host) -> Result<(Self, Ends)> {
+        let request = Request { spec: &plan.spec, joined, host, input: input(plan.stdin) };
+        let (inner, ends) = runtime::Container::create(&request)?;
         Ok((Self { inner, shares_network: plan.spec.namespaces.network == Namespace::Host }, ends))
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Inherited {
     pub(super) oom_score_adjustment: i32,
     /// Who keeps it.
     pub(super) keeper: Keeper,
+    /// The control groups of this machine.
+    pub(super) host: Result<cgroup::Host>,
 }
 
 /// Resets what was inherited. With a keeper wanted, this returns in a child, and the keeper never returns.
@@ -59,16 +61,22 @@ pub(super) fn reset(arguments: &Arguments) -> Result<Inherited> {
     restore_limits();
     // Kernels may be built without keyrings.
     let _ = sys::process::join_new_session_keyring();
-    enter_cgroup(&arguments.cgroup_parent);
+    let mut host = detect();
+    if let Ok(host) = &host {
+        enter_cgroup(host, &arguments.cgroup_parent);
+    }
     let oom_score_adjustment = protect_from_oom();
     base::crash_point!("supervisor.reset");
     let mut keeper = Keeper::Absent;
     if let Some(keep) = &arguments.keep {
+        // The keeper holds nothing.
+        drop(host);
         engine = keeper::fork(&arguments.id, keep, engine)?;
+        host = detect();
         keeper = Keeper::Parent;
     }
     let signals = sys::process::signal_descriptor(&[TERMINATE]).context("read signals")?;
-    Ok(Inherited { engine, signals, oom_score_adjustment, keeper })
+    Ok(Inherited { engine, signals, oom_score_adjustment, keeper, host })
 }
 
 fn take_socket() -> Result<OwnedFd> {
@@ -118,11 +126,14 @@ fn raise(resource: Resource, soft: Option<u64>) {
     let _ = rustix::process::setrlimit(resource, Rlimit { current: within(hard), maximum: hard });
 }
 
+fn detect() -> Result<cgroup::Host> {
+    cgroup::Host::detect(std::path::Path::new(cgroup::MOUNT_ROOT))
+}
+
 /// The caller's control group may end with the caller: under systemd, with its service.
-fn enter_cgroup(parent: &str) {
-    let Ok(host) = cgroup::Host::detect(std::path::Path::new(cgroup::MOUNT_ROOT)) else { return };
+fn enter_cgroup(host: &cgroup::Host, parent: &str) {
     for _ in 0..ENTER_ATTEMPTS {
-        if cgroup::supervisors(&host, parent).and_then(|place| place.enter()).is_ok() {
+        if cgroup::supervisors(host, parent).and_then(|place| place.enter()).is_ok() {
             return;
         }
     }
