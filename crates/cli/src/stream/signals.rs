@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -38,6 +40,8 @@ const LAST_REAL_TIME: i32 = 64;
 pub(crate) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
     wanted: Wanted,
+    /// Whether those that end a process do so again.
+    given_back: Arc<AtomicBool>,
 }
 
 /// Which signals are wanted.
@@ -63,7 +67,12 @@ impl Signals {
             }
         };
         let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, numbers);
-        Ok(Self { delivery: delivery.context("catch signals")?, wanted })
+        let delivery = delivery.context("catch signals")?;
+        let given_back = Arc::new(AtomicBool::new(false));
+        for signal in ENDING {
+            signal_hook::flag::register_conditional_default(*signal, given_back.clone()).context("catch signals")?;
+        }
+        Ok(Self { delivery, wanted, given_back })
     }
 
     /// Readable when a signal has come.
@@ -83,7 +92,12 @@ impl Signals {
 
     /// From now on signals do what they do to a process that does not catch them: nothing stands behind this one any more.
     pub(crate) fn give_back(mut self) {
-        // Without a thread signals stay ignored, as they are now; only an impatient user notices.
+        self.given_back.store(true, Ordering::SeqCst);
+        self.take().into_iter().for_each(obey);
+        if self.wanted == Wanted::Ending {
+            return;
+        }
+        // Without a thread the others stay ignored, as they are now; only an impatient user notices.
         let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             loop {
                 let mut wait = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
