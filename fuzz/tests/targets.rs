@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_debug_implementations, missing_docs)]
 
+#[path = "targets/resolver.rs"]
+mod resolver;
 mod scratch;
 
 use api::{Filters, InProcess, Method, Query, Request, RequestBody, Transport};
@@ -34,9 +36,9 @@ const JSON: [&[u8]; 16] = [
     b"\xff",
 ];
 
-fn unchanged(_input: &mut Vec<u8>) {}
+pub fn unchanged(_input: &mut Vec<u8>) {}
 
-fn shapeless(_input: &mut Vec<u8>, _other: &[u8], _random: &mut Random) {}
+pub fn shapeless(_input: &mut Vec<u8>, _other: &[u8], _random: &mut Random) {}
 
 fn depth<T, E>(result: Result<T, E>) -> Depth {
     if result.is_ok() { Depth::Parsed } else { Depth::Refused }

@@ -5,6 +5,7 @@ pub mod clone;
 pub mod host_identity;
 pub mod lock;
 pub mod mount;
+pub mod netlink;
 pub mod network;
 pub mod pidfd;
 pub mod process;
