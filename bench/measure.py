@@ -21,7 +21,7 @@ import time
 from peers import IMAGE, Berth, Crun, Docker, Podman, call, make_rootfs
 from registry import Registry
 
-NAMES = ["transport", "run", "detached", "execute", "many", "list", "memory", "daemon", "pull"]
+NAMES = ["transport", "run", "bridge", "detached", "execute", "many", "list", "memory", "daemon", "pull"]
 
 
 def timed(action):
@@ -127,6 +127,17 @@ class Bench:
         actions = self.each(lambda engine: engine.time("run", "--rm", "--network", "none", IMAGE, "true"))
         actions["crun"] = self.crun.milliseconds
         self.compare("run --rm --network none, ms", actions, self.options.runs, {"best": 0.05, "crun": 1.5})
+
+    def bridge(self):
+        """The default network of each engine, with a published port and without."""
+        actions = self.each(lambda engine: engine.time("run", "--rm", IMAGE, "true"))
+        actions["crun"] = self.crun.milliseconds
+        self.compare("run --rm on the default bridge, ms", actions, self.options.runs, {"best": 0.05, "crun": 2.5})
+
+        def published(engine):
+            engine.time("run", "-d", "--name", "bench", "-p", "8080:80", IMAGE, "sleep", "1000")
+            engine.time(*engine.force, "bench")
+        self.compare("run -d -p 8080:80 and rm -f, ms", self.each(published), self.options.runs, {"best": 0.05})
 
     def detached(self):
         def cycle(engine):

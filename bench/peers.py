@@ -80,7 +80,8 @@ class Podman(Engine):
     force = ["rm", "-f", "-t", "0"]
 
     def __init__(self, folder):
-        arguments = ["--root", f"{folder}/podman", "--runroot", f"{folder}/podman-run", "--runtime", "runc", "--cgroup-manager", "cgroupfs"]
+        arguments = ["--root", f"{folder}/podman", "--runroot", f"{folder}/podman-run", "--runtime", "runc", "--cgroup-manager", "cgroupfs",
+                     "--network-config-dir", f"{folder}/podman-networks"]
         # Without this, podman raises limits that not every machine lets it raise, and wants systemd's journal.
         os.environ["CONTAINERS_CONF"] = f"{folder}/containers.conf"
         pathlib.Path(f"{folder}/containers.conf").write_text(
@@ -97,7 +98,7 @@ class Docker(Engine):
         log = open(f"{folder}/dockerd.log", "w")
         self.daemon = subprocess.Popen(
             ["dockerd", "--config-file", f"{folder}/daemon.json", "-H", socket, "--data-root", f"{folder}/docker", "--exec-root", f"{folder}/docker-run",
-             "-p", f"{folder}/dockerd.pid", "--iptables=false", "--bridge=none"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+             "-p", f"{folder}/dockerd.pid", "--bip", "10.201.0.1/16"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         for _ in range(300):
             if subprocess.run([*self.prefix, "version"], capture_output=True).returncode == 0:
                 return

@@ -46,6 +46,17 @@ const UPDATE: Way = Command { before: &[SLEEP], command: "update --restart unles
 const RENAME: Way = Command { before: &[SLEEP], command: "rename c1 d1" };
 const RESTART: Way = Command { before: &[TRAP], command: "restart -t 1 c1" };
 
+const NETWORK: &str = "network create n1";
+const NAMED: &str = "run -d --name c1 --network n1 -p 8080:80 busybox sleep 1000";
+const ON_NETWORK: Way = Command { before: &[NETWORK], command: NAMED };
+const ON_NETWORK_BEHIND: Way = Background(&[NETWORK, NAMED]);
+const OFF_NETWORK: Way = Background(&["network create n1", "run -d --name c1 --network n1 -p 8080:80 busybox true"]);
+const CREATE_NETWORK: Way = Command { before: &[], command: NETWORK };
+const REMOVE_NETWORK: Way = Command { before: &[NETWORK], command: "network rm n1" };
+const CONNECT: Way = Command { before: &[NETWORK, SLEEP], command: "network connect n1 c1" };
+const DISCONNECT: Way =
+    Command { before: &[NETWORK, SLEEP, "network connect n1 c1"], command: "network disconnect n1 c1" };
+
 const SCENARIOS: &[(&str, Way)] = &[
     ("boot.next", Command { before: &["create --name c1 busybox sleep 1000"], command: "system boot" }),
     ("collect.blobs-removed", Elsewhere("tests/integration/images.rs")),
@@ -87,6 +98,29 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("mend.group-gone", MEND),
     ("mend.recorded", MEND),
     ("mend.torn-down", MEND),
+    ("network.address-taken", ON_NETWORK),
+    ("network.bridge-made", CREATE_NETWORK),
+    ("network.configured", ON_NETWORK),
+    ("network.connect-noted", CONNECT),
+    ("network.connected", CONNECT),
+    ("network.disconnected", DISCONNECT),
+    ("network.down", REMOVE_NETWORK),
+    ("network.ensured", ON_NETWORK),
+    ("network.filled", CREATE_NETWORK),
+    ("network.foreign-opened", CREATE_NETWORK),
+    ("network.link-down", OFF_NETWORK),
+    ("network.link-made", ON_NETWORK),
+    ("network.named", ON_NETWORK),
+    ("network.names-served", ON_NETWORK_BEHIND),
+    ("network.placed", CREATE_NETWORK),
+    ("network.ports-held", ON_NETWORK_BEHIND),
+    ("network.ports-known", ON_NETWORK),
+    ("network.rules-attached", ON_NETWORK),
+    ("network.rules-detached", OFF_NETWORK),
+    ("network.rules-made", CREATE_NETWORK),
+    ("network.unnamed", REMOVE_NETWORK),
+    ("network.unnamed-endpoint", OFF_NETWORK),
+    ("network.written", CREATE_NETWORK),
     ("pause.frozen", PAUSED),
     ("pause.thawed", PAUSED),
     ("pull.after-document", Elsewhere("tests/integration/registry.rs")),
@@ -121,6 +155,7 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("rm.volumes-gone", REMOVE),
     ("shutdown.listed", Command { before: &[TRAP], command: "system shutdown" }),
     ("start.clients-attached", START),
+    ("start.connected", START),
     ("start.created", STARTED),
     ("start.executed", STARTED),
     ("start.failure-recorded", Command { before: &[], command: "run -d --name c1 busybox no-such-command" }),
@@ -305,10 +340,22 @@ fn mend(host: &Host, point: &str) {
     assert_eq!(host.berth(["run", "--rm", "--name", "c1", IMAGE, "echo", "fine"]).ok().out(), "fine", "{point}");
     host.berth(["volume", "create", "data"]).ok();
     host.berth(["volume", "rm", "data"]).ok();
+    // One that a killed command was making, or was removing, is there as a whole or not at all.
+    let networks = host.berth(["network", "ls", "--filter", "type=custom", "-q"]).ok().lines();
+    for network in &networks {
+        host.berth(["network", "rm", network]).ok();
+    }
+    host.berth(["network", "create", "n1"]).ok();
+    host.berth(["network", "rm", "n1"]).ok();
     let left = host.leftovers();
     assert!(left.is_empty(), "{point} left {left:#?}");
     let unfinished = host.unfinished();
     assert!(unfinished.is_empty(), "{point} left {unfinished:?}");
+}
+
+#[test]
+fn network() {
+    walk("network");
 }
 
 #[test]

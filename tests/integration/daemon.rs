@@ -237,6 +237,37 @@ fn dockers_client_works_with_a_daemon() {
 }
 
 #[test]
+fn dockers_client_manages_networks() {
+    let host = Host::with_image();
+    let daemon = Daemon::start(&host);
+    let id = daemon.docker(&["network", "create", "--subnet", "10.9.0.0/24", "--label", "a=b", "front"]).ok().out();
+    assert_eq!(daemon.docker(&["network", "ls", "--filter", "name=front", "-q", "--no-trunc"]).ok().out(), id);
+    let run = "run -d --name web --network front --ip 10.9.0.9 --network-alias www --mac-address 02:42:0a:09:00:99 -p 8080:80 -p 53/udp";
+    let run: Vec<&str> = run.split(' ').chain([IMAGE, "sleep", "1000"]).collect();
+    daemon.docker(&run).ok();
+    assert_eq!(daemon.docker(&["port", "web", "80"]).ok().lines()[0], "0.0.0.0:8080");
+    let ports = daemon.docker(&["ps", "--format", "{{.Ports}} {{.Networks}}"]).ok().out();
+    assert!(
+        ports.contains("0.0.0.0:8080->80/tcp") && ports.contains("->53/udp") && ports.ends_with(" front"),
+        "{ports}"
+    );
+    let own = "{{with .NetworkSettings.Networks.front}}{{.IPAddress}} {{.IPPrefixLen}} {{.Gateway}} {{.MacAddress}} {{.Aliases}}{{end}}";
+    let own = daemon.docker(&["inspect", "--format", own, "web"]).ok().out();
+    assert_eq!(own, "10.9.0.9 24 10.9.0.1 02:42:0a:09:00:99 [www]");
+    daemon.docker(&["network", "create", "back"]).ok();
+    daemon.docker(&["network", "connect", "--alias", "second", "back", "web"]).ok();
+    let members = "{{range .Containers}}{{.Name}} {{end}}";
+    assert_eq!(daemon.docker(&["network", "inspect", "--format", members, "front", "back"]).ok().out(), "web \nweb ");
+    daemon.docker(&["network", "disconnect", "front", "web"]).ok();
+    daemon.docker(&["network", "rm", "back"]).code(1).says("has active endpoints");
+    daemon.docker(&["network", "create", "front"]).code(1).says("already exists");
+    daemon.docker(&["network", "inspect", "nowhere"]).code(1).says("nowhere");
+    assert_eq!(daemon.docker(&["network", "prune", "-f"]).ok().out(), "Deleted Networks:\nfront");
+    daemon.docker(&["rm", "-f", "web"]).ok();
+    daemon.docker(&["network", "rm", "back"]).ok();
+}
+
+#[test]
 fn dockers_client_gets_a_terminal() {
     let host = Host::with_image();
     let daemon = Daemon::start(&host);

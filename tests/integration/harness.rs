@@ -1,5 +1,6 @@
 //! A host of its own for each test: state directories, images, and the real binary run on them.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -15,14 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The image that [`Host::with_image`] imports: busybox with its applets, two users and a `/tmp` of 1777.
 pub const IMAGE: &str = "busybox";
 
+/// Gives this thread, and whatever it starts, a network of its own, once: the test's networks and ports are nobody else's.
+// What takes its place is unsafe for descriptor tables, which this is not about.
+#[expect(deprecated)]
+pub fn enter_network() {
+    thread_local!(static ENTERED: Cell<bool> = const { Cell::new(false) });
+    if !ENTERED.replace(true) {
+        rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET).unwrap();
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
+        assert!(up.success());
+    }
+}
+
 /// State directories of one test. When it is dropped, everything in it is removed, and the test fails where something stays.
 pub struct Host {
     directory: PathBuf,
 }
 
 impl Host {
-    /// Empty state directories.
+    /// Empty state directories, in the network namespace of this test.
     pub fn new() -> Self {
+        enter_network();
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let directory = PathBuf::from(format!("/var/tmp/berth-test-{}-{number}", std::process::id()));
@@ -175,6 +189,14 @@ impl Host {
             left.extend(networks.iter().map(|(name, _)| name).filter(|name| is_alive(name)).cloned());
             left.is_empty()
         });
+        // The ends of containers go with their namespaces, which were kept until here.
+        drop(networks);
+        let mut ends = Vec::new();
+        eventually(|| {
+            ends = container_ends();
+            ends.is_empty()
+        });
+        left.extend(ends);
         left
     }
 
@@ -185,7 +207,7 @@ impl Host {
             let file = File::open(&path).ok()?;
             Some((std::fs::read_link(path).ok()?.display().to_string(), file))
         };
-        let (own, _own) = open("self").unwrap();
+        let (own, _own) = open("thread-self").unwrap();
         let pids = ids.iter().map(|id| self.berth(["inspect", "--format", "{{.State.Pid}}", id]).out());
         pids.filter_map(|pid| open(&pid)).filter(|(name, _)| *name != own).collect()
     }
@@ -199,6 +221,7 @@ impl Host {
                 entries.filter(|entry| entry.file_name() != ".lock").map(|entry| entry.path().display().to_string()),
             );
         }
+        left.extend(self.network_remains(ids));
         for id in ids {
             left.extend(control_groups_named(id));
         }
@@ -208,6 +231,33 @@ impl Host {
         left.extend(holders_below(&self.directory));
         left
     }
+}
+
+impl Host {
+    /// Addresses and names that somebody still has, ends of containers, and rules for them.
+    fn network_remains(&self, ids: &[String]) -> Vec<String> {
+        let below =
+            |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = ["addresses", "names", "reverse"];
+        let networks = below(self.root().join("networks"));
+        let mut left: Vec<String> = networks
+            .flat_map(|network| folders.map(|folder| network.join(folder)))
+            .flat_map(below)
+            .map(|path| path.display().to_string())
+            .collect();
+        let rules = says("nft", &["list", "ruleset"]);
+        left.extend(rules.lines().filter(|line| ids.iter().any(|id| line.contains(id.as_str()))).map(str::to_owned));
+        left
+    }
+}
+
+fn says(program: &str, arguments: &[&str]) -> String {
+    String::from_utf8_lossy(&Command::new(program).args(arguments).output().unwrap().stdout).into_owned()
+}
+
+/// The host's ends of containers in the network namespace of this test.
+fn container_ends() -> Vec<String> {
+    says("ip", &["-o", "link"]).lines().filter(|line| line.contains(": veth")).map(str::to_owned).collect()
 }
 
 /// The processes of this host, but for this one.

@@ -10,6 +10,8 @@ fn help_is_what_it_was() {
         (&["run", "--help"], include_str!("../golden/help-run.txt")),
         (&["ps", "--help"], include_str!("../golden/help-ps.txt")),
         (&["container", "--help"], include_str!("../golden/help-container.txt")),
+        (&["network", "--help"], include_str!("../golden/help-network.txt")),
+        (&["network", "create", "--help"], include_str!("../golden/help-network-create.txt")),
     ] {
         assert_eq!(host.berth(words).ok().stdout, golden, "{words:?}");
     }

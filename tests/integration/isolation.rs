@@ -27,7 +27,7 @@ fn every_namespace_is_its_own() {
     let seen = observe(&host, &[], "for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done");
     for line in seen.lines() {
         let name = line.split(':').next().unwrap();
-        let own = std::fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
+        let own = std::fs::read_link(format!("/proc/thread-self/ns/{name}")).unwrap();
         assert_ne!(line, own.to_str().unwrap());
     }
     assert_eq!(seen.lines().count(), 6);
@@ -37,7 +37,7 @@ fn every_namespace_is_its_own() {
 #[test]
 fn namespaces_of_the_host_and_of_others() {
     let host = Host::with_image();
-    let own = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).unwrap().display().to_string();
+    let own = |name: &str| std::fs::read_link(format!("/proc/thread-self/ns/{name}")).unwrap().display().to_string();
     for (flags, name) in [
         (["--network", "host"], "net"),
         (["--pid", "host"], "pid"),
@@ -58,10 +58,11 @@ fn namespaces_of_the_host_and_of_others() {
 }
 
 #[test]
-fn default_network_is_none_with_a_loopback_that_is_up() {
+fn loopback_is_up_with_and_without_a_network() {
     let host = Host::with_image();
-    for flags in [&[][..], &["--network", "none"]] {
-        assert_eq!(observe(&host, flags, "ls /sys/class/net; cat /sys/class/net/lo/operstate"), "lo\nunknown");
+    for (flags, devices) in [(&[][..], "eth0\nlo"), (&["--network", "none"], "lo")] {
+        let seen = observe(&host, flags, "ls /sys/class/net; cat /sys/class/net/lo/operstate");
+        assert_eq!(seen, format!("{devices}\nunknown"));
     }
     host.berth(["create", "--name", "c1", IMAGE, "true"]).ok();
     assert_eq!(host.inspect("c1", "{{.HostConfig.NetworkMode}}"), "default");

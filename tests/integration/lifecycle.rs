@@ -140,7 +140,8 @@ fn inspect_finds_whatever_has_the_name() {
     );
     assert_eq!(host.berth(["inspect", "nobody"]).code(1).stdout, "[]\n");
     host.berth(["inspect", "--type", "image", "box"]).code(1).says("No such image: box");
-    host.berth(["inspect", "--type", "network", "box"]).code(1).says("not supported: --type network");
+    host.berth(["inspect", "--type", "secret", "box"]).code(1).says("not supported: --type secret");
+    host.berth(["inspect", "--type", "network", "box"]).code(1).says("No such network: box");
     assert!(host.berth(["inspect", "-s", "box"]).ok().stdout.contains("SizeRootFs"));
     host.berth(["volume", "rm", "data"]).ok();
 }

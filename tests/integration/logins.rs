@@ -49,6 +49,7 @@ fn a_wrong_password_is_said() {
 }
 
 fn with_password(name: &str) -> DebianRegistry {
+    crate::harness::enter_network();
     DebianRegistry::start(name, |folder| {
         let output = Command::new("htpasswd").args(["-Bbn", "u", "p"]).output().unwrap();
         std::fs::write(folder.join("htpasswd"), output.stdout).unwrap();
@@ -167,6 +168,7 @@ const TOKEN: &str = "token-of-the-hub";
 
 impl Hub {
     fn start() -> Self {
+        crate::harness::enter_network();
         let mut contents = Contents::default();
         let layers = contents.layers();
         let manifest = contents.image("amd64", &layers);
@@ -207,6 +209,7 @@ impl Hub {
 
 /// A proxy that connects (RFC 9110 section 9.3.6) to these servers and to no others. It ends with the process.
 fn proxy(servers: HashMap<String, SocketAddr>) -> String {
+    crate::harness::enter_network();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

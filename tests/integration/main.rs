@@ -21,6 +21,8 @@ mod kernel;
 mod lifecycle;
 mod limits;
 mod logins;
+mod networks;
+mod packets;
 mod registry;
 mod run;
 mod security;

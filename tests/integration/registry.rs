@@ -130,6 +130,7 @@ impl Registry {
     }
 
     pub(crate) fn with(mischief: impl Fn(&Seen, &Contents) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        crate::harness::enter_network();
         let mut contents = Contents::default();
         let layers = contents.layers();
         let manifest = contents.image("amd64", &layers);
@@ -452,6 +453,7 @@ fn registries_that_fail_are_named() {
 
 #[test]
 fn credentials_come_from_the_clients_folder() {
+    crate::harness::enter_network();
     let debian = DebianRegistry::start("login", |folder| {
         let output = Command::new("htpasswd").args(["-Bbn", "u", "p"]).output().unwrap();
         std::fs::write(folder.join("htpasswd"), output.stdout).unwrap();
@@ -510,6 +512,7 @@ fn a_pull_that_is_killed_anywhere_is_completed_by_the_next() {
 
 #[test]
 fn a_push_that_is_killed_anywhere_is_completed_by_the_next() {
+    crate::harness::enter_network();
     let debian = DebianRegistry::start("killed", |_| String::new());
     let points = ["push.before-blob", "push.after-blob", "push.before-manifest", "push.before-name", "push.after-name"];
     for point in points {

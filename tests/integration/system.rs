@@ -114,7 +114,14 @@ fn prunes_ask_first() {
             "WARNING! This will remove all local volumes not used by at least one container.",
         ),
         (&["image", "prune"][..], "WARNING! This will remove all dangling images."),
-        (&["system", "prune"][..], "  - all stopped containers"),
+        (
+            &["network", "prune"][..],
+            "WARNING! This will remove all custom networks not used by at least one container.",
+        ),
+        (
+            &["system", "prune"][..],
+            "  - all stopped containers\n  - all networks not used by at least one container\n  - all dangling images",
+        ),
     ] {
         let finished = host.berth_with_input(command, b"n\n").code(1).says("has been cancelled");
         assert!(finished.stdout.contains(warning), "{finished:?}");

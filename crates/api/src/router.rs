@@ -8,7 +8,7 @@ use engine::{Caller, Engine};
 use crate::client::KIND_HEADER;
 use crate::message::{Headers, Method, Request, Response, ResponseBody};
 use crate::query::Query;
-use crate::routes::{containers, elsewhere, execs, images, streams, system, volumes};
+use crate::routes::{containers, elsewhere, execs, images, networks, streams, system, volumes};
 use crate::types::ErrorMessage;
 use crate::version::{MINIMUM_VERSION, NEWEST_VERSION, Version};
 
@@ -85,6 +85,13 @@ const ROUTES: &[Route] = &[
     route(Post, "/images/{name:.*}/push", images::push),
     route(Post, "/images/{name:.*}/tag", images::tag),
     route(Delete, "/images/{name:.*}", images::remove),
+    route(Get, "/networks", networks::list),
+    route(Post, "/networks/create", networks::create),
+    route(Post, "/networks/prune", networks::prune),
+    route(Post, "/networks/{name}/connect", networks::connect),
+    route(Post, "/networks/{name}/disconnect", networks::disconnect),
+    route(Get, "/networks/{name}", networks::inspect),
+    route(Delete, "/networks/{name}", networks::remove),
     route(Get, "/volumes", volumes::list),
     route(Post, "/volumes/create", volumes::create),
     route(Post, "/volumes/prune", volumes::prune),
@@ -103,8 +110,7 @@ const ROUTES: &[Route] = &[
     route(Post, "/images/load", elsewhere::not_yet),
     route(Get, "/images/{name:.*}/get", elsewhere::not_yet),
     route(Get, "/plugins", elsewhere::no_plugins),
-    route(Get, "/plugins/{name:.*}/json", elsewhere::no_such_thing),
-    route(Get, "/networks/{name}", elsewhere::no_such_thing),
+    route(Get, "/plugins/{name:.*}/json", elsewhere::no_such_plugin),
     route(Get, "/{family:.*}", elsewhere::refuse),
     route(Post, "/{family:.*}", elsewhere::refuse),
     route(Put, "/{family:.*}", elsewhere::refuse),
@@ -214,6 +220,11 @@ mod tests {
             (Get, "/volumes", Some(("/volumes", ""))),
             (Get, "/volumes/data", Some(("/volumes/{name}", "data"))),
             (Get, "/v1.41/volumes/data", Some(("/volumes/{name}", "data"))),
+            (Get, "/networks", Some(("/networks", ""))),
+            (Get, "/v1.41/networks/front", Some(("/networks/{name}", "front"))),
+            (Post, "/networks/create", Some(("/networks/create", ""))),
+            (Post, "/networks/front/connect", Some(("/networks/{name}/connect", "front"))),
+            (Delete, "/networks/front/connect", None),
             (Get, "/containers//json", None),
             (Get, "/v1.41", None),
             (Post, "/v1.41/exec/ab12/start", Some(("/exec/{id}/start", "ab12"))),

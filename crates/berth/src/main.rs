@@ -51,6 +51,7 @@ fn command_line(arguments: Vec<OsString>) -> Result<u8> {
         hooks: Hooks {
             in_process: &|globals: &Globals| Ok(Box::new(api::InProcess::new(open::engine(globals)?))),
             daemon: &serve::daemon,
+            reload_networks: &|globals| open::engine(globals)?.reload_networks(&engine::Caller::engine()),
             boot: &boot::boot,
             shutdown: &boot::shut_down,
             install: &install::install,

@@ -33,6 +33,8 @@ pub struct Hooks<'a> {
     pub in_process: &'a dyn Fn(&Globals) -> Result<Box<dyn Transport>>,
     /// Serves the API on these sockets until a signal ends it.
     pub daemon: &'a dyn Fn(&Globals, &[String]) -> Result<()>,
+    /// Puts back what another program took away of networks.
+    pub reload_networks: &'a dyn Fn(&Globals) -> Result<()>,
     /// Brings up what should run after a boot; returns a line for each container.
     pub boot: &'a dyn Fn(&Globals) -> Result<Vec<String>>,
     /// Stops everything for a shutdown of the host; returns a line for each container.

@@ -13,6 +13,9 @@
 //!                                           overlay upper/work  lock  alive  control.sock
 //!                   unfinished/<id>         containers that are being made or removed: what a crash left is found here
 //!                   names/<name>            → container id (symlink)
+//!                   networks/<id>/          config.json  addresses/<ip> → container id  reverse/<ip> → its name
+//!                                           names/<lower-case name>/<container id> → addresses  lock  last
+//!                   network-names/<name>    → network id
 //!                   volumes/  events.jsonl
 //! /run/berth/       mounts, caches: nothing that is missed when it vanishes
 //! ```
@@ -42,12 +45,25 @@ pub const CONTAINERS: &str = "containers";
 pub const NAMES: &str = "names";
 /// Containers that are being made or removed.
 pub const UNFINISHED: &str = "unfinished";
+/// Networks by id.
+pub const NETWORKS: &str = "networks";
+/// Names of networks → ids.
+pub const NETWORK_NAMES: &str = "network-names";
+/// Whether berth made this host forward.
+pub const FORWARDING: &str = "forwarding";
+/// Inside a network's directory: who has which address.
+pub const ADDRESSES: &str = "addresses";
+/// Inside a network's directory: names for addresses.
+pub const REVERSE: &str = "reverse";
+/// Inside a network's directory: the addresses that were given out last.
+pub const LAST: &str = "last";
 /// Volumes by name.
 pub const VOLUMES: &str = "volumes";
 /// The journal.
 pub const EVENTS: &str = base::journal::FILE;
 /// What the engine itself keeps in a root.
-pub const OWN: &[&str] = &[CONTAINERS, NAMES, UNFINISHED, VOLUMES, FORMAT_FILE, HOST_FILE, EVENTS];
+pub const OWN: &[&str] =
+    &[CONTAINERS, NAMES, UNFINISHED, NETWORKS, NETWORK_NAMES, FORWARDING, VOLUMES, FORMAT_FILE, HOST_FILE, EVENTS];
 /// Guards the replacement of stale names; no container can have this name.
 pub const NAMES_LOCK: &str = ".lock";
 /// Compiled seccomp filters, below the run root.

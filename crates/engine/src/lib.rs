@@ -15,6 +15,7 @@ pub mod layout;
 mod log_level;
 pub mod mounts;
 mod names;
+pub mod networks;
 pub mod plan;
 mod polled;
 mod progress;

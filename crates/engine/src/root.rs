@@ -35,7 +35,7 @@ pub(crate) struct Root {
 
 /// Which machine, and which namespaces of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Host {
+pub(crate) struct Host {
     boot_id: String,
     network_namespace: u64,
     mount_namespace: u64,
@@ -178,7 +178,12 @@ pub(crate) fn ids_in(folder: BorrowedFd<'_>) -> Result<Vec<Id>> {
 }
 
 impl Host {
-    fn current() -> Result<Self> {
+    /// Whether both are the same network namespace of the same boot.
+    pub(crate) fn is_same_network(&self, other: &Self) -> bool {
+        self.boot_id == other.boot_id && self.network_namespace == other.network_namespace
+    }
+
+    pub(crate) fn current() -> Result<Self> {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("read the boot id")?;
         let mount = sys::host_identity::own_mount_namespace().context("open the mount namespace")?;
         let mount_namespace = match sys::host_identity::mount_namespace_id(mount.as_fd()) {

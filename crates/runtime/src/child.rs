@@ -13,7 +13,9 @@ pub struct Child {
 }
 
 impl Child {
-    pub(crate) fn new(pid: Pid, descriptor: OwnedFd) -> Self {
+    /// The child with this number, and a descriptor that names it.
+    #[must_use]
+    pub fn new(pid: Pid, descriptor: OwnedFd) -> Self {
         Self { pid, descriptor }
     }
 
@@ -36,7 +38,7 @@ impl Child {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(&self) {
+    pub fn wait(&self) {
         let _ = self.look(WaitIdOptions::EXITED);
     }
 

@@ -7,8 +7,13 @@ use crate::restart::Policy;
 use crate::state::State;
 use base::id::Id;
 use base::{Context, Error, Kind, Result};
+use ipnet::IpNet;
+use network::lease::PortRequest;
+use network::names::Resolution;
+use network::port::PublishedPort;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The version that this supervisor speaks. It grows with each message that is added.
@@ -82,11 +87,42 @@ pub enum Request {
         /// The new name.
         name: String,
     },
+    /// Holds ports of the host, and keeps the container's network namespace from one run to the next.
+    ServeNetwork {
+        /// Further ports.
+        ports: Vec<PortRequest>,
+        /// The container's addresses that what comes to its ports on `::1` is carried to from now on; none: turned away. Left out: as before, and
+        /// not at all in the beginning.
+        #[serde(default)]
+        relay_to: Option<Vec<IpAddr>>,
+        /// How names are answered from now on, where that changes. Descriptors: the UDP and the TCP socket in the container's namespace, then the
+        /// directory of each network.
+        #[serde(default)]
+        names: Option<NamesPlan>,
+    },
     /// Changes limits of the control group.
     UpdateResources {
         /// All limits, also those that stay.
         resources: Box<cgroup::Resources>,
     },
+}
+
+/// How a container's questions for names are answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamesPlan {
+    /// What is known beside the networks' containers.
+    pub resolution: Resolution,
+    /// Its networks, in the order in which they are asked.
+    pub networks: Vec<NamedNetwork>,
+}
+
+/// A network whose containers have names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedNetwork {
+    /// Its name.
+    pub name: String,
+    /// Its subnets: nobody outside is asked for a name of an address in them.
+    pub subnets: Vec<IpNet>,
 }
 
 /// Which streams a client wants, and how it is treated.
@@ -201,6 +237,11 @@ pub enum Reply {
         terminal: bool,
         /// The process, on the host.
         pid: i32,
+    },
+    /// To `ServeNetwork`: which ports it holds, in the order in which they were asked for.
+    Serving {
+        /// The new ones.
+        ports: Vec<PublishedPort>,
     },
     /// To `Wait`: the container's exit.
     Exited {

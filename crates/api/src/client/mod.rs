@@ -6,6 +6,7 @@
 mod containers;
 mod execs;
 mod images;
+mod networks;
 mod system;
 mod volumes;
 

@@ -1,15 +1,15 @@
 //! From a create request to the engine's. What this engine does not do yet is refused by name: nothing is ignored silently.
 
+use std::collections::BTreeMap;
+
 use base::{Error, Result};
 use engine::containers::{
-    AttachedStreams, CreateRequest, DeviceMapping, LogSettings, MountKind, MountRequest, NetworkMode, PortBinding,
-    ReadOnlyReach, ResourceLimits, RestartPolicy, Settings, Ulimit,
+    AttachedStreams, CreateRequest, DeviceMapping, EndpointRequest, LogSettings, MountKind, MountRequest, NetworkMode,
+    PortBinding, ReadOnlyReach, ResourceLimits, RestartPolicy, Settings, Ulimit,
 };
 
 use super::unsigned;
-use crate::types::{
-    ContainerConfig, CreateContainer, EndpointSettings, HealthConfig, HostConfig, Mount, NetworkingConfig, Set,
-};
+use crate::types::{ContainerConfig, CreateContainer, HealthConfig, HostConfig, Mount, Set};
 
 /// The engine's request.
 ///
@@ -18,8 +18,8 @@ use crate::types::{
 pub(crate) fn request(body: CreateContainer, name: Option<&str>, platform: Option<&str>) -> Result<CreateRequest> {
     refuse_config(&body.config)?;
     refuse_host(&body.host_config)?;
-    refuse_networks(&body.networking_config, &body.host_config.network_mode)?;
-    let settings = settings(body.config, body.host_config)?;
+    let networks = networks(&body)?;
+    let settings = Settings { networks, ..settings(body.config, body.host_config)? };
     Ok(CreateRequest { name: name.map(str::to_owned), platform: platform.map(str::parse).transpose()?, settings })
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn console_size(size: Option<[u32; 2]>) -> (u16, u16) {
     (height, width)
 }
 
-fn unsupported(field: &str) -> Error {
+pub(super) fn unsupported(field: &str) -> Error {
     Error::unsupported(format!("not supported: {field}"))
 }
 
@@ -49,7 +49,6 @@ fn refuse_host(host: &HostConfig) -> Result<()> {
     refuse(&[
         ("HostConfig.Annotations", !host.annotations.is_empty()),
         ("HostConfig.Cgroup", !host.cgroup.is_empty()),
-        ("HostConfig.Links", !host.links.is_empty()),
         ("HostConfig.StorageOpt", !host.storage_opt.is_empty()),
         ("HostConfig.UsernsMode", !matches!(host.userns_mode.as_str(), "" | "host")),
         ("HostConfig.Isolation", !matches!(host.isolation.as_str(), "" | "default")),
@@ -69,15 +68,27 @@ fn refuse_host(host: &HostConfig) -> Result<()> {
     ])
 }
 
-fn refuse_networks(networking: &NetworkingConfig, mode: &str) -> Result<()> {
-    let mode = if mode.is_empty() { "default" } else { mode };
-    for (name, endpoint) in &networking.endpoints_config {
-        // Clients send an entry without content for the network that the mode names.
-        if name != mode || *endpoint != EndpointSettings::default() {
-            return Err(unsupported(&format!("NetworkingConfig.EndpointsConfig.{name}")));
-        }
+/// What is asked of each network. Links and the hardware address of the container as a whole are those of its first network.
+fn networks(body: &CreateContainer) -> Result<BTreeMap<String, EndpointRequest>> {
+    let asked = body.networking_config.endpoints_config.clone().into_iter();
+    let mut networks: BTreeMap<String, EndpointRequest> = asked
+        .map(|(name, settings)| {
+            let field = format!("NetworkingConfig.EndpointsConfig.{name}");
+            Ok((name, super::network::endpoint_request(&field, settings.unwrap_or_default())?))
+        })
+        .collect::<Result<_>>()?;
+    let (mode, links, own) = (&body.host_config.network_mode, &body.host_config.links, &body.config.mac_address);
+    if links.is_empty() && own.is_empty() {
+        return Ok(networks);
     }
-    Ok(())
+    let first = networks.entry(if mode.is_empty() { "default".to_owned() } else { mode.clone() }).or_default();
+    first.links.extend(links.iter().cloned());
+    if !own.is_empty() && first.hardware_address.get_or_insert_with(|| own.clone()) != own {
+        return Err(Error::invalid(
+            "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty",
+        ));
+    }
+    Ok(networks)
 }
 
 fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
@@ -117,6 +128,7 @@ fn settings(config: ContainerConfig, mut host: HostConfig) -> Result<Settings> {
         volume_driver: host.volume_driver,
         read_only_root: host.readonly_rootfs,
         network,
+        networks: BTreeMap::new(),
         published_ports,
         publish_all_ports: host.publish_all_ports,
         extra_hosts: host.extra_hosts,
@@ -206,7 +218,7 @@ fn resources(host: &HostConfig) -> Result<ResourceLimits> {
     })
 }
 
-fn published_ports(host: &mut HostConfig) -> std::collections::BTreeMap<String, Vec<PortBinding>> {
+fn published_ports(host: &mut HostConfig) -> BTreeMap<String, Vec<PortBinding>> {
     let bindings = std::mem::take(&mut host.port_bindings).into_iter();
     bindings
         .map(|(port, bindings)| {
@@ -329,11 +341,27 @@ mod tests {
     #[test]
     fn what_is_not_done_is_refused_by_name() {
         let table = [
-            (json!({"HostConfig": {"Links": ["a:b"]}}), 501, "HostConfig.Links"),
             (json!({"HostConfig": {"Annotations": {"a": "b"}}}), 501, "HostConfig.Annotations"),
             (json!({"HostConfig": {"UsernsMode": "remap"}}), 501, "HostConfig.UsernsMode"),
             (json!({"Healthcheck": {"Test": ["CMD", "true"]}}), 501, "Healthcheck"),
-            (json!({"NetworkingConfig": {"EndpointsConfig": {"front": {}}}}), 501, "EndpointsConfig.front"),
+            (
+                json!({"NetworkingConfig": {"EndpointsConfig": {"front": {"DriverOpts": {"a": "b"}}}}}),
+                501,
+                "NetworkingConfig.EndpointsConfig.front.DriverOpts",
+            ),
+            (
+                json!({"NetworkingConfig": {"EndpointsConfig": {"front": {"IPAMConfig": {"IPv4Address": "x"}}}}}),
+                400,
+                "invalid IPv4 address: x",
+            ),
+            (
+                json!({
+                    "MacAddress": "02:00:00:00:00:01", "HostConfig": {"NetworkMode": "front"},
+                    "NetworkingConfig": {"EndpointsConfig": {"front": {"MacAddress": "02:00:00:00:00:02"}}}
+                }),
+                400,
+                "container-wide MAC address",
+            ),
             (json!({"HostConfig": {"Mounts": [{"Type": "image", "Target": "/i"}]}}), 501, "type image"),
             (
                 json!({"HostConfig": {"Mounts": [{"Type": "bind", "Target": "/i", "VolumeOptions": {}}]}}),
@@ -349,6 +377,32 @@ mod tests {
             assert_eq!(error.http_status(), status, "{error}");
             assert!(error.to_string().contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn networks_and_what_is_asked_of_them() {
+        let settings = parsed(json!({
+            "MacAddress": "02:42:ac:11:00:02", "HostConfig": {"NetworkMode": "front", "Links": ["db:store"]},
+            "NetworkingConfig": {"EndpointsConfig": {
+                "front": {"IPAMConfig": {"IPv4Address": "10.9.0.9", "IPv6Address": "fd00::9"}, "Aliases": ["www"], "GwPriority": 3},
+                "back": null
+            }}
+        }))
+        .unwrap()
+        .settings;
+        assert_eq!(settings.network, NetworkMode::Named("front".to_owned()));
+        let expected = EndpointRequest {
+            aliases: vec!["www".to_owned()],
+            links: vec!["db:store".to_owned()],
+            ipv4: Some("10.9.0.9".parse().unwrap()),
+            ipv6: Some("fd00::9".parse().unwrap()),
+            hardware_address: Some("02:42:ac:11:00:02".to_owned()),
+            gateway_priority: 3,
+        };
+        let back = ("back".to_owned(), EndpointRequest::default());
+        assert_eq!(settings.networks, [("front".to_owned(), expected), back].into());
+        let old = parsed(json!({"MacAddress": "02:42:ac:11:00:02"})).unwrap().settings;
+        assert_eq!(old.networks["default"].hardware_address.as_deref(), Some("02:42:ac:11:00:02"));
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::types::{
 pub(crate) fn container(details: Details) -> ContainerInspect {
     let settings = details.settings;
     let exec_ids: Vec<String> = details.exec_ids.iter().map(ToString::to_string).collect();
-    let endpoint = |id: String| EndpointSettings { network_id: id, ..EndpointSettings::default() };
+    let networks = details.networks.into_iter().map(|(name, own)| (name, super::network::endpoint(own)));
+    let networks: BTreeMap<String, EndpointSettings> = networks.collect();
     let mut host_config = host(&settings);
     host_config.masked_paths = Some(details.masked_paths);
     host_config.readonly_paths = Some(details.read_only_paths);
@@ -53,9 +54,26 @@ pub(crate) fn container(details: Details) -> ContainerInspect {
         network_settings: NetworkSettings {
             sandbox_id: details.id.to_string(),
             sandbox_key: details.network_namespace.map(|path| path.display().to_string()).unwrap_or_default(),
-            networks: details.networks.into_iter().map(|(name, own)| (name, endpoint(own.network_id))).collect(),
-            ..NetworkSettings::default()
+            ports: super::network::bindings(details.ports),
+            ..on_default_bridge(networks)
         },
+    }
+}
+
+/// What the container has on the default bridge is also shown outside of the networks, where clients looked before there were others.
+fn on_default_bridge(networks: BTreeMap<String, EndpointSettings>) -> NetworkSettings {
+    let bridge = networks.get("bridge").cloned().unwrap_or_default();
+    NetworkSettings {
+        endpoint_id: bridge.endpoint_id,
+        gateway: bridge.gateway,
+        global_ipv6_address: bridge.global_ipv6_address,
+        global_ipv6_prefix_len: bridge.global_ipv6_prefix_len,
+        ip_address: bridge.ip_address,
+        ip_prefix_len: bridge.ip_prefix_len,
+        ipv6_gateway: bridge.ipv6_gateway,
+        mac_address: bridge.mac_address,
+        networks,
+        ..NetworkSettings::default()
     }
 }
 

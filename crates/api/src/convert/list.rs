@@ -5,15 +5,10 @@ use base::time::Timestamp;
 use engine::containers::{MountPoint, Status, Summary};
 
 use super::signed;
-use crate::types::{self, ContainerSummary, EndpointSettings, SummaryHostConfig, SummaryNetworks};
+use crate::types::{self, ContainerSummary, SummaryHostConfig, SummaryNetworks};
 
 pub(crate) fn summary(summary: Summary) -> ContainerSummary {
     let status = status(&summary, Timestamp::now());
-    let network = match summary.network_mode.as_str() {
-        mode if mode.starts_with("container:") => None,
-        "default" => Some("none"),
-        mode => Some(mode),
-    };
     ContainerSummary {
         id: summary.id.to_string(),
         names: vec![format!("/{}", summary.name)],
@@ -21,14 +16,14 @@ pub(crate) fn summary(summary: Summary) -> ContainerSummary {
         image_id: summary.image_id,
         command: command(&summary.command),
         created: summary.created.unix_seconds(),
-        ports: Vec::new(),
+        ports: summary.ports.into_iter().map(super::network::port).collect(),
         size_rw: summary.size_writable.map(signed),
         size_root_fs: summary.size_root.map(signed),
         labels: summary.labels,
         state: summary.status.as_str().to_owned(),
         status,
         network_settings: SummaryNetworks {
-            networks: network.map(|name| (name.to_owned(), EndpointSettings::default())).into_iter().collect(),
+            networks: summary.networks.into_iter().map(|(name, own)| (name, super::network::endpoint(own))).collect(),
         },
         host_config: SummaryHostConfig { network_mode: summary.network_mode },
         mounts: summary.mounts.into_iter().map(mount).collect(),
@@ -79,6 +74,7 @@ fn status(summary: &Summary, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use base::id::Id;
+    use engine::networks::{Port, Protocol};
     use std::time::Duration;
 
     fn example(status: Status) -> Summary {
@@ -98,7 +94,10 @@ mod tests {
             labels: Default::default(),
             network_mode: "default".to_owned(),
             mounts: Vec::new(),
+            networks: [("bridge".to_owned(), Default::default())].into(),
+            ports: vec![Port { number: 80, protocol: Protocol::Tcp, host: Some(([127, 0, 0, 1], 8080).into()) }],
             exposed_ports: Vec::new(),
+            published_ports: Vec::new(),
             size_writable: None,
             size_root: None,
         }
@@ -127,7 +126,11 @@ mod tests {
         assert_eq!(value["Command"], "sh -c 'sleep 1'");
         assert_eq!(value["ImageID"], "sha256:1");
         assert_eq!(value["HostConfig"]["NetworkMode"], "default");
-        assert_eq!(value["NetworkSettings"]["Networks"]["none"]["IPAddress"], "");
+        assert_eq!(value["NetworkSettings"]["Networks"]["bridge"]["IPAddress"], "");
+        assert_eq!(
+            value["Ports"],
+            serde_json::json!([{"IP": "127.0.0.1", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}])
+        );
         assert!(value.get("SizeRw").is_none());
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod network;
 pub(crate) mod progress;
 pub(crate) mod system;
 pub(crate) mod volume;

@@ -53,7 +53,7 @@ pub(crate) fn info(info: SystemInfo) -> Info {
         docker_root_dir: info.root.display().to_string(),
         plugins: Plugins {
             volume: owned(&["local"]),
-            network: owned(&["host", "none"]),
+            network: owned(&["bridge", "host", "macvlan", "null"]),
             authorization: None,
             log: owned(&["json-file", "local", "none"]),
         },

@@ -9,7 +9,6 @@ use crate::router::Call;
 /// Families of operations that there are none of, and why.
 const FAMILIES: &[(&[&str], Absent)] = &[
     (&["swarm", "nodes", "services", "tasks", "secrets", "configs"], Absent::Swarm),
-    (&["networks"], Absent::Yet("networks")),
     (&["build", "session", "grpc", "commit"], Absent::Yet("building images")),
     (&["plugins"], Absent::Never("plugins")),
     (&["auth", "distribution", "system"], Absent::Yet("this operation")),
@@ -33,10 +32,9 @@ pub(crate) fn not_yet(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
     Err(Error::unsupported(format!("{operation}: not supported by this engine yet")))
 }
 
-/// No thing of a kind that there are none of: clients that look for a name among all kinds go on to the next.
-pub(crate) fn no_such_thing(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
-    let kind = if call.request.path.starts_with("/networks/") { "network" } else { "plugin" };
-    Err(Error::not_found(format!("{kind} {} not found", call.name)))
+/// No thing of a kind that there is none of: clients that look for a name among all kinds go on to the next.
+pub(crate) fn no_such_plugin(_: &Engine, _: &Caller, call: Call) -> Result<Response> {
+    Err(Error::not_found(format!("plugin {} not found", call.name)))
 }
 
 /// Refuses a path that has no handler.

@@ -67,6 +67,9 @@ pub struct ContainerConfig {
     /// Whether there is no network at all.
     #[serde(deserialize_with = "super::null_is_default", skip_serializing_if = "std::ops::Not::not")]
     pub network_disabled: bool,
+    /// Hardware address in the first network; only of clients before API 1.44.
+    #[serde(deserialize_with = "super::null_is_default", skip_serializing_if = "String::is_empty")]
+    pub mac_address: String,
     /// Only for builds.
     pub on_build: Option<Vec<String>>,
     /// Labels.
@@ -124,7 +127,7 @@ wire! {
     /// Networks to join at create.
     pub struct NetworkingConfig {
         /// Name → how.
-        pub endpoints_config: BTreeMap<String, EndpointSettings>,
+        pub endpoints_config: BTreeMap<String, Option<EndpointSettings>>,
     }
 
     /// What create answers.

@@ -118,7 +118,7 @@ wire! {
 
     /// Networks of a container.
     pub struct NetworkSettings {
-        /// Name of the default bridge.
+        /// Always empty.
         pub bridge: String,
         /// Its sandbox.
         #[serde(rename = "SandboxID")]
@@ -127,21 +127,21 @@ wire! {
         pub sandbox_key: String,
         /// `80/tcp` → where on the host.
         pub ports: BTreeMap<String, Option<Vec<PortBinding>>>,
-        /// Only for the default bridge, which there is none of.
+        /// Always false.
         pub hairpin_mode: bool,
-        /// The same.
+        /// Always empty.
         #[serde(rename = "LinkLocalIPv6Address")]
         pub link_local_ipv6_address: String,
-        /// The same.
+        /// Always 0.
         #[serde(rename = "LinkLocalIPv6PrefixLen")]
         pub link_local_ipv6_prefix_len: u8,
-        /// The same.
+        /// Always null.
         #[serde(rename = "SecondaryIPAddresses")]
         pub secondary_ip_addresses: Option<Vec<String>>,
-        /// The same.
+        /// Always null.
         #[serde(rename = "SecondaryIPv6Addresses")]
         pub secondary_ipv6_addresses: Option<Vec<String>>,
-        /// The same.
+        /// As on the network `bridge`.
         #[serde(rename = "EndpointID")]
         pub endpoint_id: String,
         /// The same.

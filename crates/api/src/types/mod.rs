@@ -26,7 +26,10 @@ pub use image::{
     ImageSummary, JsonMessage, ManifestDescriptor, ProgressDetail, RootFileSystem,
 };
 pub use inspect::{ContainerInspect, ContainerState, MountPoint, NetworkSettings};
-pub use network::{EndpointSettings, IpamEndpoint};
+pub use network::{
+    ConfigReference, EndpointResource, EndpointSettings, Ipam, IpamConfig, IpamEndpoint, Network, NetworkConnect,
+    NetworkCreate, NetworkCreated, NetworkDisconnect, NetworkPrune,
+};
 pub use system::{
     Actor, Commit, Component, ErrorMessage, Event, IndexConfig, Info, Platform, Plugins, RegistryConfig, Runtime,
     Swarm, Version,
@@ -143,6 +146,10 @@ mod tests {
             "GwPriority",
             "EndpointID",
         ] {
+            assert!(value.get(name).is_some(), "{name}");
+        }
+        let value = serde_json::to_value(Network::default()).unwrap();
+        for name in ["EnableIPv4", "EnableIPv6", "IPAM", "Id", "ConfigFrom", "ConfigOnly", "Containers"] {
             assert!(value.get(name).is_some(), "{name}");
         }
         let value = serde_json::to_value(Info::default()).unwrap();

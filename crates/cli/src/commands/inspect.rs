@@ -29,6 +29,7 @@ enum Type {
     Container,
     ContainerWithSize,
     Image,
+    Network,
     Volume,
 }
 
@@ -49,15 +50,16 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
 fn types(matches: &Matches) -> Result<Vec<Type>, Failure> {
     let container = if matches.is("size") { Type::ContainerWithSize } else { Type::Container };
     Ok(match matches.text("type").unwrap_or_default() {
-        "" => vec![container, Type::Image, Type::Volume],
+        "" => vec![container, Type::Image, Type::Network, Type::Volume],
         "container" => vec![container],
         "image" => vec![Type::Image],
+        "network" => vec![Type::Network],
         "volume" => vec![Type::Volume],
-        other @ ("config" | "network" | "node" | "plugin" | "secret" | "service" | "task") => {
+        other @ ("config" | "node" | "plugin" | "secret" | "service" | "task") => {
             return Err(Error::unsupported(format!("not supported: --type {other}")).into());
         }
         other => {
-            let message = format!("{other:?} is not a valid value for --type: use container, image or volume");
+            let message = format!("{other:?} is not a valid value for --type: use container, image, network or volume");
             return Err(Error::invalid(message).into());
         }
     })
@@ -68,6 +70,7 @@ fn read(client: &Client, one: Type, name: &str) -> Result<Vec<u8>> {
         Type::Container => client.inspect_container_json(name),
         Type::ContainerWithSize => client.inspect_container_json_with_size(name),
         Type::Image => client.inspect_image_json(name),
+        Type::Network => client.inspect_network_json(name),
         Type::Volume => client.inspect_volume_json(name),
     }
 }

@@ -5,6 +5,7 @@
 mod container;
 mod image;
 mod inspect;
+mod network;
 mod system;
 mod volume;
 
@@ -30,6 +31,7 @@ static COMMON: &[Entry] = &[
 static MANAGEMENT: &[Entry] = &[
     Entry::new("container", &container::GROUP),
     Entry::new("image", &image::GROUP),
+    Entry::new("network", &network::GROUP),
     Entry::new("system", &system::GROUP),
     Entry::new("volume", &volume::GROUP),
 ];

@@ -78,7 +78,7 @@ pub(crate) fn mount(text: &str, directory: &Path) -> Result<Mount> {
 }
 
 /// The fields of one line of comma-separated values, in which a field may be in double quotes.
-fn fields(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn fields(text: &str) -> Result<Vec<String>, String> {
     let mut fields = Vec::new();
     let mut rest = text;
     loop {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use api::types::{ContainerConfig, CreateContainer, HostConfig, LogConfig, RestartPolicy};
+use api::types::{ContainerConfig, CreateContainer, HostConfig, LogConfig, NetworkingConfig, RestartPolicy};
 use base::{Error, Result};
 
 use super::variables::Lookup;
-use super::{limits, mounts, network, security, variables};
+use super::{limits, mounts, network, ports, security, variables};
 use crate::flags::Matches;
 
 /// Where the flags were given: what relative paths and names without values mean.
@@ -38,7 +38,15 @@ pub(crate) fn create(matches: &Matches, place: &Place<'_>, detached: Detached) -
     let volumes = mounts::volumes(&matches.list("volume"), place.directory)?;
     config.volumes = volumes.anonymous.into_iter().map(|target| (target, Default::default())).collect();
     host.binds = volumes.binds;
-    Ok(CreateContainer { config, host_config: host, ..Default::default() })
+    let networks = network::networks(matches)?;
+    host.network_mode = networks.mode;
+    host.links = networks.links;
+    let ports = ports::ports(&matches.list("publish"), &matches.list("expose"))?;
+    config.exposed_ports = ports.exposed;
+    host.port_bindings = ports.bindings;
+    host.publish_all_ports = matches.is("publish-all");
+    let networking_config = NetworkingConfig { endpoints_config: networks.endpoints };
+    Ok(CreateContainer { config, host_config: host, networking_config })
 }
 
 /// Whether nobody waits for the container.
@@ -109,7 +117,6 @@ fn host(matches: &Matches, place: &Place<'_>) -> Result<HostConfig> {
     let mut host = HostConfig {
         container_id_file: text("cidfile"),
         log_config: log(matches)?,
-        network_mode: network::network(&matches.list("network"))?,
         restart_policy: restart(matches)?,
         auto_remove: matches.is("rm"),
         volumes_from: owned("volumes-from"),

@@ -33,6 +33,8 @@ pub(crate) struct ClientConfiguration {
     pub(crate) ps_format: String,
     /// The same for `images`.
     pub(crate) images_format: String,
+    /// The same for `network ls`.
+    pub(crate) networks_format: String,
     /// The same for `volume ls`.
     pub(crate) volumes_format: String,
 }

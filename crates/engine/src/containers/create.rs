@@ -57,12 +57,18 @@ impl Engine {
         let _kept = self.keep_images()?;
         let image = self.resolve_image(&request.settings.image)?;
         check_platform(&image, request.platform.as_ref(), &request.settings.image)?;
+        plan::check::networks(&request.settings)?;
         let mut settings = plan::effective::merge(&request.settings, &image.config.config)?;
         plan::effective::apply_defaults(&mut settings, self.configuration())?;
         self.resolve_joined(&mut settings)?;
         plan::check::check(&settings, self.configuration())?;
+        self.resolve_networks(&mut settings)?;
         self.resolve_hostname(&mut settings)?;
-        let (_, warnings) = plan::ulimits::plan(&settings.ulimits, plan::ulimits::own_hard_limit)?;
+        let (_, mut warnings) = plan::ulimits::plan(&settings.ulimits, plan::ulimits::own_hard_limit)?;
+        if settings.network == NetworkMode::Host && (!settings.published_ports.is_empty() || settings.publish_all_ports)
+        {
+            warnings.push("Published ports are discarded when using host network mode".to_owned());
+        }
         let id = Id::random()?;
         let made_up = name.is_none();
         let name = match name {

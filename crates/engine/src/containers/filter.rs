@@ -11,6 +11,7 @@ use regex_lite::Regex;
 use super::list::Summary;
 use super::status::Status;
 use crate::events::has_label;
+use crate::plan::ports;
 
 /// Filters by key; several values of one key: any of them (labels: all of them).
 ///
@@ -190,9 +191,14 @@ impl<'a> Matcher<'a> {
                     .iter()
                     .any(|mount| mount.name == value || mount.destination == value || mount.source == value)
             })
-            && given("network", &|value| container.network_mode == value)
-            && given("expose", &|value| exposes(&container.exposed_ports, value))
-            && given("publish", &|_| false)
+            && given("network", &|value| {
+                let networks = container.networks.iter();
+                networks.into_iter().any(|(name, endpoint)| {
+                    name == value || Id::is_prefix(value) && endpoint.network_id.starts_with(value)
+                })
+            })
+            && given("expose", &|value| has_port(&container.exposed_ports, value))
+            && given("publish", &|value| has_port(&container.published_ports, value))
             && given("health", &|value| value == "none")
             && given("is-task", &|value| matches!(value, "false" | "0"))
     }
@@ -210,20 +216,18 @@ pub(crate) fn patterns(values: &[String]) -> Result<Vec<Regex>> {
         .collect()
 }
 
-/// Whether one of `ports` (`80/tcp`) is within `wanted` (`80`, `80-90`, `80/udp`).
-fn exposes(ports: &[String], wanted: &str) -> bool {
-    let (range, protocol) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else { return false };
-    ports.iter().any(|port| {
-        let (number, own) = port.split_once('/').unwrap_or((port, "tcp"));
-        own == protocol && number.parse().is_ok_and(|number: u16| (first..=last).contains(&number))
+/// Whether one of `ports` (`80/tcp`, `8000-8010/udp`) is among `wanted` (`80`, `80-90`, `80/udp`).
+fn has_port(ports: &[String], wanted: &str) -> bool {
+    let Ok((wanted, protocol)) = ports::parse(wanted) else { return false };
+    ports.iter().filter_map(|port| ports::parse(port).ok()).any(|(own, own_protocol)| {
+        own_protocol == protocol && own.start() <= wanted.end() && wanted.start() <= own.end()
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::networks::NetworkEndpoint;
 
     struct Fixed;
 
@@ -252,7 +256,11 @@ mod tests {
             labels: [("tier".to_owned(), "front".to_owned())].into(),
             network_mode: "none".to_owned(),
             mounts: Vec::new(),
+            networks: [("none".to_owned(), NetworkEndpoint { network_id: "ab12".to_owned(), ..Default::default() })]
+                .into(),
+            ports: Vec::new(),
             exposed_ports: vec!["80/tcp".to_owned()],
+            published_ports: vec!["8000-8010/udp".to_owned()],
             size_writable: None,
             size_root: None,
         }
@@ -277,6 +285,11 @@ mod tests {
             ("before", "x", false),
             ("network", "none", true),
             ("network", "host", false),
+            ("network", "ab", true),
+            ("network", "b1", false),
+            ("publish", "8005/udp", true),
+            ("publish", "8005", false),
+            ("publish", "7990-8000/udp", true),
             ("expose", "79-81", true),
             ("expose", "80/udp", false),
             ("health", "none", true),

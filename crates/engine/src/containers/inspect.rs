@@ -14,6 +14,7 @@ use super::record::{Container, Record, no_such};
 use super::settings::Settings;
 use super::status::Status;
 use crate::caller::Operation;
+use crate::networks::{self, Known, NetworkEndpoint, Port};
 use crate::{Caller, Engine, layout, plan};
 
 /// Everything of one container.
@@ -57,6 +58,8 @@ pub struct Details {
     pub mounts: Vec<MountPoint>,
     /// Name of the network → what the container has there.
     pub networks: BTreeMap<String, NetworkEndpoint>,
+    /// Its ports, while it runs.
+    pub ports: Vec<Port>,
     /// Where the network namespace can be opened while it runs.
     pub network_namespace: Option<PathBuf>,
     /// Paths hidden from the container.
@@ -110,14 +113,6 @@ pub struct MountPoint {
     pub propagation: String,
 }
 
-/// What a container has in a network.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NetworkEndpoint {
-    /// The network's id; empty for `none` and `host`.
-    pub network_id: String,
-}
-
 impl Engine {
     /// Shows a container.
     ///
@@ -131,7 +126,7 @@ impl Engine {
         let directory = self.root.layout.container(&container.id);
         let security = plan::security::plan(&record.settings, self.configuration())?;
         let mut command = plan::effective::command_line(&record.settings).into_iter();
-        let sandbox = container.sandbox()?;
+        let sandbox = container.sandbox_seen(&view)?;
         let files = match &sandbox.network {
             NetworkMode::Container(owner) => match owner.parse() {
                 Ok(owner) => self.root.layout.container(&owner),
@@ -151,7 +146,8 @@ impl Engine {
             image_id: record.image.id.clone(),
             manifest: record.image.manifest.clone(),
             platform: record.image.platform.clone(),
-            networks: endpoints(&sandbox.network),
+            networks: self.endpoints_of(&container, &sandbox, &mut Known::new())?,
+            ports: networks::ports(&record.settings, &sandbox.endpoints),
             storage_driver: "overlay",
             storage: self.storage(&container),
             resolv_conf_path: files.join(layout::RESOLV_CONF),
@@ -209,13 +205,6 @@ fn with_hostname(record: &Record) -> Settings {
         settings.hostname = record.hostname().to_owned();
     }
     settings
-}
-
-fn endpoints(network: &NetworkMode) -> BTreeMap<String, NetworkEndpoint> {
-    match network {
-        NetworkMode::Container(_) => BTreeMap::new(),
-        mode => [(mode.to_string(), NetworkEndpoint::default())].into(),
-    }
 }
 
 fn log_path(settings: &Settings, directory: &std::path::Path) -> PathBuf {

@@ -12,6 +12,7 @@ use super::inspect::MountPoint;
 use super::record::Container;
 use super::status::Status;
 use crate::caller::Operation;
+use crate::networks::{self, Known, NetworkEndpoint, Port};
 use crate::{Caller, Engine, plan};
 
 /// One line of a list.
@@ -39,12 +40,18 @@ pub struct Summary {
     pub finished: Timestamp,
     /// The container's labels and the image's.
     pub labels: BTreeMap<String, String>,
-    /// As asked for: `default`, `none`, `host`, `container:ID`.
+    /// As asked for: `default`, `none`, `host`, `container:ID`, a network.
     pub network_mode: String,
     /// What is mounted.
     pub mounts: Vec<MountPoint>,
+    /// Name of the network → what the container has there.
+    pub networks: BTreeMap<String, NetworkEndpoint>,
+    /// Its ports, while it runs.
+    pub ports: Vec<Port>,
     /// `80/tcp` and the like, from the image and the request.
     pub exposed_ports: Vec<String>,
+    /// The same, those that are to be published.
+    pub published_ports: Vec<String>,
     /// Bytes of its writable layer, where sizes were asked for.
     pub size_writable: Option<u64>,
     /// Bytes of all its files, where sizes were asked for.
@@ -59,14 +66,14 @@ impl Engine {
     pub fn list_containers(&self, caller: &Caller, request: &ListRequest) -> Result<Vec<Summary>> {
         caller.permit(Operation::Read, "list containers")?;
         let matcher = Matcher::new(request, self)?;
-        let mut found = Vec::new();
+        let (mut found, mut known) = (Vec::new(), Known::new());
         for id in self.root.container_ids()? {
             if !matcher.may_match(&id) {
                 continue;
             }
             // One that is damaged or vanishes meanwhile must not hide all others.
             let Ok(Some(container)) = self.root.load(&id) else { continue };
-            let summary = self.summarise(&container)?;
+            let summary = self.summarise(&container, &mut known)?;
             if matcher.matches(&summary) {
                 found.push(summary);
             }
@@ -85,9 +92,10 @@ impl Engine {
         Ok(found)
     }
 
-    fn summarise(&self, container: &Container) -> Result<Summary> {
+    fn summarise(&self, container: &Container, known: &mut Known) -> Result<Summary> {
         let view = container.view()?;
         let record = &container.record;
+        let sandbox = container.sandbox_seen(&view)?;
         Ok(Summary {
             id: container.id.clone(),
             name: record.name.clone(),
@@ -102,7 +110,10 @@ impl Engine {
             labels: record.settings.labels.clone(),
             network_mode: record.settings.network.to_string(),
             mounts: record.mount_points.clone(),
+            networks: self.endpoints_of(container, &sandbox, known)?,
+            ports: networks::ports(&record.settings, &sandbox.endpoints),
             exposed_ports: record.settings.exposed_ports.iter().cloned().collect(),
+            published_ports: record.settings.published_ports.keys().cloned().collect(),
             size_writable: None,
             size_root: None,
         })

@@ -48,7 +48,7 @@ impl Settled {
 
 impl Engine {
     /// The container that `name` means with its lock held, after what crashes left half made or half removed was cleared away.
-    pub(super) fn lock_container(&self, name: &str) -> Result<Locked> {
+    pub(crate) fn lock_container(&self, name: &str) -> Result<Locked> {
         self.clear_unfinished()?;
         self.root.find_locked(name)
     }
@@ -116,6 +116,7 @@ impl Engine {
     /// Takes away what a run leaves outside of its supervisor's and the runtime's reach; nothing there is no error.
     pub(super) fn tear_down(&self, container: &Container) -> Result<()> {
         file::remove(container.directory(), layout::CONTROL_SOCKET)?;
+        self.detach_all(container)?;
         super::shared_memory::remove(&self.root.layout.container(&container.id))
     }
 }

@@ -36,14 +36,16 @@ pub use attach::{AttachRequest, Attached};
 pub use create::{CreateRequest, Created};
 pub use exec::{ExecDetails, ExecRequest, ExecStart};
 pub use filter::{Filter, ListRequest};
-pub use inspect::{Details, MountPoint, NetworkEndpoint, ProcessState};
+pub use inspect::{Details, MountPoint, ProcessState};
 pub use list::Summary;
 pub use logs::{ContainerLogs, LogEntry, LogRequest, LogSource};
 pub use modes::{CgroupMode, IpcMode, NetworkMode, PidMode, RestartPolicy, UtsMode};
 pub use prune::Pruned;
 pub use remove::RemoveRequest;
 pub use resources::{DeviceMapping, ResourceLimits, Ulimit};
-pub use settings::{AttachedStreams, LogSettings, MountKind, MountRequest, PortBinding, ReadOnlyReach, Settings};
+pub use settings::{
+    AttachedStreams, EndpointRequest, LogSettings, MountKind, MountRequest, PortBinding, ReadOnlyReach, Settings,
+};
 pub use status::Status;
 pub use stop::StopRequest;
 pub use wait::{Exit, Wait, WaitCondition};

@@ -10,11 +10,14 @@ use base::id::Id;
 use base::lock::{Lock, Sharing};
 use base::time::Timestamp;
 use base::{Error, Kind, Result};
+use network::port::PublishedPort;
 use serde::{Deserialize, Serialize};
 
 use super::inspect::MountPoint;
 use super::modes::{IpcMode, NetworkMode, PidMode, RestartPolicy};
 use super::settings::Settings;
+use super::view::View;
+use crate::networks::{BRIDGE, Endpoint};
 use crate::root::Root;
 use crate::{layout, names};
 
@@ -92,6 +95,12 @@ pub(crate) struct Sandbox {
     /// The boot of the machine in which a container was started whose files are never synced, and with which they end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) boot: Option<String>,
+    /// What it has in networks.
+    #[serde(default)]
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Ports of the host that its supervisor holds and that lead nowhere, as no network leads out any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) idle_ports: Vec<PublishedPort>,
 }
 
 /// A container that exists, found and read, not locked.
@@ -141,6 +150,15 @@ impl Container {
         Ok(sandbox.unwrap_or_else(|| Sandbox::resolve(&self.record.settings)))
     }
 
+    /// The same as `view` shows it: without endpoints where nothing runs.
+    pub(crate) fn sandbox_seen(&self, view: &View) -> Result<Sandbox> {
+        let mut sandbox = self.sandbox()?;
+        if view.pid == 0 {
+            sandbox.endpoints.clear();
+        }
+        Ok(sandbox)
+    }
+
     /// The containers whose namespaces it shares.
     pub(crate) fn joins(&self) -> Vec<Id> {
         let settings = &self.record.settings;
@@ -170,14 +188,14 @@ impl Sandbox {
     /// What a start would make of `settings` now.
     pub(crate) fn resolve(settings: &Settings) -> Self {
         let network = match &settings.network {
-            NetworkMode::Default => NetworkMode::None,
+            NetworkMode::Default => NetworkMode::Named(BRIDGE.to_owned()),
             other => other.clone(),
         };
         let owner = match &network {
             NetworkMode::Container(owner) => owner.parse().ok(),
             _ => None,
         };
-        Self { network, owner, boot: None }
+        Self { network, owner, ..Self::default() }
     }
 }
 

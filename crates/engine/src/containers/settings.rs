@@ -3,6 +3,7 @@
 //! As asked for, the values are the user's alone; create merges in what the image and the engine's configuration say, and stores that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ pub struct Settings {
     pub stop_signal: Option<String>,
     /// How long a stop waits before it kills, in seconds; negative waits for ever; `None` is 10.
     pub stop_timeout_seconds: Option<i64>,
-    /// `80/tcp` and the like; only reported until there are networks.
+    /// `80/tcp` and the like: what `publish_all_ports` publishes.
     pub exposed_ports: BTreeSet<String>,
     /// Targets of anonymous volumes (`-v /data`, and the API's `Volumes`).
     pub volumes: BTreeSet<String>,
@@ -67,9 +68,11 @@ pub struct Settings {
     pub read_only_root: bool,
     /// Network, resolved at each start.
     pub network: NetworkMode,
-    /// `-p`; refused while there are no networks.
+    /// Network by name → what is asked of it; the first network of the container is `network`.
+    pub networks: BTreeMap<String, EndpointRequest>,
+    /// Port of the container, as in `80/tcp` → where on the host it is published (`-p`).
     pub published_ports: BTreeMap<String, Vec<PortBinding>>,
-    /// `-P`; refused while there are no networks.
+    /// Whether all exposed ports are published on ports that the kernel chooses (`-P`).
     pub publish_all_ports: bool,
     /// `name:address` for the container's `/etc/hosts`.
     pub extra_hosts: Vec<String>,
@@ -147,6 +150,24 @@ pub struct LogSettings {
     pub driver: String,
     /// `max-size`, `max-file`, `compress`, `labels`, `env`, `tag` and the like.
     pub options: BTreeMap<String, String>,
+}
+
+/// What a container asks of a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointRequest {
+    /// Further names.
+    pub aliases: Vec<String>,
+    /// `container[:alias]`: names that only this container uses.
+    pub links: Vec<String>,
+    /// Its address; `None`: the next free one.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The same.
+    pub ipv6: Option<Ipv6Addr>,
+    /// As in `02:42:ac:11:00:02`; `None`: made up.
+    pub hardware_address: Option<String>,
+    /// The network of the highest priority has the default route.
+    pub gateway_priority: i64,
 }
 
 /// One published port.

@@ -81,15 +81,18 @@ impl Engine {
     fn bring_up(&self, container: &Locked, cause: Cause, early: &mut Option<Early>) -> Result<()> {
         let boot = self.root.claim_host()?;
         names::keep(&self.root, container.name(), &container.id)?;
-        let mut sandbox = self.resolve_sandbox(container)?;
-        if container.record.durability() == Durability::Lazy {
+        // What a run that nobody has cleared away after still has.
+        self.detach_all(container)?;
+        let is_unsynced = container.record.durability() == Durability::Lazy;
+        if is_unsynced {
             unsynced::allow_again(container, boot)?;
-            sandbox.boot = Some(boot.to_owned());
         }
+        let mut sandbox = self.resolve_sandbox(container)?;
+        sandbox.boot = is_unsynced.then(|| boot.to_owned());
         let process = self.start_supervisor(container)?;
-        let prepared = self.prepare(container, &sandbox, cause)?;
-        // It says nothing that the next start would not find out again.
+        // Who tears down knows by this what to take back.
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+        let prepared = self.prepare(container, &sandbox, cause)?;
         crash_point!("start.sandbox-written");
         container.want(Desired::Running)?;
         crash_point!("start.intent-written");
@@ -100,6 +103,8 @@ impl Engine {
             early.hand_over(&starting)?;
         }
         crash_point!("start.clients-attached");
+        self.connect_starting(container, &mut sandbox, &starting)?;
+        crash_point!("start.connected");
         starting.release()?;
         crash_point!("start.runs");
         Ok(())

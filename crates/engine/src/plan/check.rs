@@ -2,7 +2,7 @@
 
 use base::{Error, Result};
 
-use super::{capabilities, devices, files, resources, security, signals, sysctls, ulimits};
+use super::{capabilities, devices, files, ports, resources, security, signals, sysctls, ulimits};
 use crate::Configuration;
 use crate::containers::{NetworkMode, PidMode, RestartPolicy, Settings, UtsMode};
 
@@ -12,7 +12,7 @@ use crate::containers::{NetworkMode, PidMode, RestartPolicy, Settings, UtsMode};
 /// `Invalid` for a contradiction, `Unsupported` for what this engine cannot do yet.
 pub fn check(settings: &Settings, configuration: &Configuration) -> Result<()> {
     lifetime(settings)?;
-    networks(settings)?;
+    ports::check(settings)?;
     namespaces(settings)?;
     hostname(settings)?;
     process(settings)?;
@@ -20,7 +20,9 @@ pub fn check(settings: &Settings, configuration: &Configuration) -> Result<()> {
     capabilities::plan(settings, configuration.defaults)?;
     security::plan(settings, configuration)?;
     sysctls::check(settings)?;
-    files::check(settings, configuration.host_gateway_ip.as_deref())?;
+    // The address is known at each start.
+    let on_network = matches!(settings.network, NetworkMode::Default | NetworkMode::Named(_)).then_some("0.0.0.0");
+    files::check(settings, configuration.host_gateway_ip.as_deref().or(on_network))?;
     ulimits::check(&settings.ulimits)?;
     resources::check(&settings.resources)?;
     devices::check(settings)
@@ -33,27 +35,24 @@ fn lifetime(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn networks(settings: &Settings) -> Result<()> {
-    if let NetworkMode::Named(name) = &settings.network {
-        return Err(Error::unsupported(format!(
-            "not supported: --network {name}: networks come with a later version; use none, host or container:NAME"
-        )));
-    }
-    if settings.publish_all_ports || settings.published_ports.values().any(|bindings| !bindings.is_empty()) {
-        return Err(Error::unsupported(
-            "not supported: publishing ports: networks come with a later version; use --network host",
-        ));
-    }
+/// Checks what a user asks for against the network of another container, which has all of it already.
+///
+/// # Errors
+/// `Invalid` in Docker's words.
+pub fn networks(settings: &Settings) -> Result<()> {
     if !matches!(settings.network, NetworkMode::Container(_)) {
         return Ok(());
     }
+    let is_published = settings.publish_all_ports || !settings.published_ports.is_empty();
     let conflicts = [
-        (!settings.hostname.is_empty(), "hostname"),
-        (!settings.dns.is_empty(), "dns"),
-        (!settings.extra_hosts.is_empty(), "custom host-to-IP mapping"),
+        (!settings.hostname.is_empty(), "hostname and the network mode"),
+        (!settings.dns.is_empty(), "dns and the network mode"),
+        (!settings.extra_hosts.is_empty(), "custom host-to-IP mapping and the network mode"),
+        (is_published, "port publishing and the container type network mode"),
+        (!settings.exposed_ports.is_empty(), "port exposing and the container type network mode"),
     ];
     match conflicts.iter().find(|(given, _)| *given) {
-        Some((_, what)) => Err(Error::invalid(format!("conflicting options: {what} and the network mode"))),
+        Some((_, what)) => Err(Error::invalid(format!("conflicting options: {what}"))),
         None => Ok(()),
     }
 }
@@ -159,12 +158,6 @@ mod tests {
     }
 
     #[test]
-    fn networks_come_later() {
-        assert_eq!(refusal(|settings| settings.network = NetworkMode::Named("bridge".to_owned())), Kind::Unsupported);
-        assert_eq!(refusal(|settings| settings.publish_all_ports = true), Kind::Unsupported);
-    }
-
-    #[test]
     fn contradictions_are_refused() {
         assert_eq!(
             refusal(|settings| {
@@ -175,18 +168,32 @@ mod tests {
         );
         assert_eq!(
             refusal(|settings| {
-                settings.network = NetworkMode::Container("web".to_owned());
-                settings.hostname = "own".to_owned();
-            }),
-            Kind::Invalid
-        );
-        assert_eq!(
-            refusal(|settings| {
                 settings.uts = UtsMode::Host;
                 settings.hostname = "own".to_owned();
             }),
             Kind::Invalid
         );
+    }
+
+    #[test]
+    fn another_containers_network_is_not_changed() {
+        let given = Settings::default();
+        for (mut settings, words) in [
+            (Settings { hostname: "own".to_owned(), ..given.clone() }, "hostname"),
+            (Settings { dns: vec!["192.0.2.1".to_owned()], ..given.clone() }, "dns"),
+            (Settings { extra_hosts: vec!["a:192.0.2.1".to_owned()], ..given.clone() }, "host-to-IP"),
+            (Settings { publish_all_ports: true, ..given.clone() }, "port publishing"),
+            (
+                Settings { published_ports: [("80/tcp".to_owned(), Vec::new())].into(), ..given.clone() },
+                "port publishing",
+            ),
+            (Settings { exposed_ports: ["80/tcp".to_owned()].into(), ..given.clone() }, "port exposing"),
+        ] {
+            networks(&settings).unwrap();
+            settings.network = NetworkMode::Container("web".to_owned());
+            let error = networks(&settings).unwrap_err().to_string();
+            assert!(error.starts_with("conflicting options: ") && error.contains(words), "{error}");
+        }
     }
 
     #[test]

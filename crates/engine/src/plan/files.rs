@@ -53,7 +53,7 @@ fn extra_host<'a>(entry: &'a str, host_gateway: Option<&'a str>) -> Result<(&'a 
     let address = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
     if address == "host-gateway" {
         let gateway = host_gateway.ok_or_else(|| {
-            Error::unsupported("not supported: host-gateway without a network; set host-gateway-ip in engine.json")
+            Error::invalid("host-gateway is the host's address on a network, and this container has none: set host-gateway-ip in engine.json")
         })?;
         return Ok((name, gateway));
     }
@@ -77,6 +77,15 @@ pub fn hosts(settings: &Settings, base: Option<&str>, host_gateway: Option<&str>
     Ok(text)
 }
 
+/// The line of a container itself in its `/etc/hosts`.
+#[must_use]
+pub fn own_name(address: IpAddr, hostname: &str, domainname: &str) -> String {
+    match domainname {
+        "" => format!("{address}\t{hostname}\n"),
+        domain => format!("{address}\t{hostname}.{domain} {hostname}\n"),
+    }
+}
+
 /// `/etc/resolv.conf` of a container: what was asked for over the host's.
 #[must_use]
 pub fn resolv_conf(settings: &Settings, host: &str) -> String {
@@ -96,6 +105,29 @@ pub fn resolv_conf(settings: &Settings, host: &str) -> String {
     if !options.is_empty() {
         text.push_str(&format!("options {}\n", options.join(" ")));
     }
+    text
+}
+
+/// The name servers that were asked for, or the host's.
+#[must_use]
+pub fn servers(settings: &Settings, host: &str) -> Vec<IpAddr> {
+    or_else(&settings.dns, || values(host, &["nameserver"])).iter().filter_map(|server| server.parse().ok()).collect()
+}
+
+/// `/etc/resolv.conf` of a container with a resolver of its own.
+#[must_use]
+pub fn resolv_conf_of_resolver(settings: &Settings, host: &str) -> String {
+    let mut text = format!("nameserver {}\n", network::names::ADDRESS);
+    let search = or_else(&settings.dns_search, || values(host, &["search", "domain"]));
+    if !search.is_empty() && search != ["."] {
+        text.push_str(&format!("search {}\n", search.join(" ")));
+    }
+    let mut options = or_else(&settings.dns_options, || values(host, &["options"]));
+    // A name without a dot is a container's first.
+    if !options.iter().any(|option| option.starts_with("ndots:")) {
+        options.push("ndots:0".to_owned());
+    }
+    text.push_str(&format!("options {}\n", options.join(" ")));
     text
 }
 

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod effective;
 pub mod files;
 pub(crate) mod log;
+pub mod ports;
 pub(crate) mod process;
 pub mod resources;
 pub mod security;

@@ -1,14 +1,17 @@
 //! One connection to a supervisor.
 
 use crate::files;
-use crate::protocol::{self, Attach, Condition, Exec, Reply, Request, SignalMeaning, Stop};
+use crate::protocol::{self, Attach, Condition, Exec, NamesPlan, Reply, Request, SignalMeaning, Stop};
 use crate::restart::Policy;
 use crate::state::State;
 use base::id::Id;
 use base::{Context, Error, Result};
+use network::lease::PortRequest;
+use network::port::PublishedPort;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -29,6 +32,17 @@ pub struct Streams {
     pub terminal: bool,
     /// The process, on the host; 0 while the container has none.
     pub pid: i32,
+}
+
+/// What a supervisor is to do for its container's network.
+#[derive(Debug, Default)]
+pub struct ServedNetwork<'a> {
+    /// Further ports of the host.
+    pub ports: Vec<PortRequest>,
+    /// The container's addresses that what comes to its ports on `::1` is carried to from now on; none: turned away. `None`: as before.
+    pub relay_to: Option<Vec<IpAddr>>,
+    /// How names are answered from now on, with the descriptors that [`Request::ServeNetwork`] names; `None`: as before.
+    pub names: Option<(NamesPlan, Vec<BorrowedFd<'a>>)>,
 }
 
 impl Client {
@@ -125,6 +139,24 @@ impl Client {
     pub fn stop(&self, stop: Stop) -> Result<bool> {
         match self.ask(&Request::Stop(stop))?.0 {
             Reply::Stopped { immediate } => Ok(immediate),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Holds ports of the host for the container, answers its questions for names, and keeps its network namespace from one run to the next; which ports,
+    /// in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody has one of them: none is held then.
+    pub fn serve_network(&self, served: ServedNetwork<'_>) -> Result<Vec<PublishedPort>> {
+        let ServedNetwork { ports, relay_to, names } = served;
+        let (names, descriptors) = match names {
+            Some((plan, descriptors)) => (Some(plan), descriptors),
+            None => (None, Vec::new()),
+        };
+        self.tell(&Request::ServeNetwork { ports, relay_to, names }, &descriptors)?;
+        match self.answer()?.0 {
+            Reply::Serving { ports } => Ok(ports),
             other => Err(unexpected(&other)),
         }
     }

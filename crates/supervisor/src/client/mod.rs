@@ -4,5 +4,5 @@ mod connection;
 mod spawn;
 
 pub(crate) use connection::control_address;
-pub use connection::{Client, Streams, Told, Waiting};
+pub use connection::{Client, ServedNetwork, Streams, Told, Waiting};
 pub use spawn::{CreateRequest, Process, ProcessRequest, Running, Starting, reap};

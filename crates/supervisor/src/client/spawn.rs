@@ -1,12 +1,13 @@
 //! The start of a supervisor, up to the moment at which its container runs.
 
-use super::connection::{Client, Streams};
+use super::connection::{Client, ServedNetwork, Streams};
 use crate::plan::{JoinedNamespaces, Plan};
 use crate::program;
 use crate::protocol::{Attach, Reply, Request};
 use crate::restart::Policy;
 use base::id::Id;
 use base::{Context, Error, Result};
+use network::port::PublishedPort;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -127,6 +128,14 @@ impl Starting {
     #[must_use]
     pub fn network_namespace(&self) -> Option<BorrowedFd<'_>> {
         self.network.as_ref().map(AsFd::as_fd)
+    }
+
+    /// As [`Client::serve_network`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn serve_network(&self, served: ServedNetwork<'_>) -> Result<Vec<PublishedPort>> {
+        self.client.serve_network(served)
     }
 
     /// Connects to the container's streams, from the very first byte.

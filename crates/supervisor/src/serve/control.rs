@@ -202,6 +202,9 @@ impl Supervisor {
                 self.plan.attributes.insert("name".to_owned(), name.clone());
                 self.plan.name = name;
             }
+            Request::ServeNetwork { ports, relay_to, names } => {
+                return self.serve_network(&ports, relay_to, names, descriptors).map(Some);
+            }
             Request::UpdateResources { resources } => self.update_resources(*resources)?,
         }
         Ok(Some((Reply::Done, Vec::new())))

@@ -165,6 +165,7 @@ impl Supervisor {
         let _ = self.write_state();
         base::crash_point!("exit.exited-written");
         self.stop_listening();
+        self.leave_network();
         // From here on another supervisor may take over.
         self.alive = None;
         base::crash_point!("exit.lock-free");

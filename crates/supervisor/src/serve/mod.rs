@@ -9,12 +9,16 @@ mod events;
 mod execs;
 mod keeper;
 mod lifecycle;
+mod names;
+mod network;
 mod poll;
 mod process;
+mod relay;
 mod startup;
 mod stop;
 mod streams;
 mod undertaker;
+mod worker;
 
 use crate::plan::{self, Plan};
 use crate::protocol::{self, Reply, Request};
@@ -63,6 +67,12 @@ struct Supervisor {
     directory: OwnedFd,
     alive: Option<Lock>,
     joined: BTreeMap<String, OwnedFd>,
+    /// Ports of the host.
+    leases: Vec<::network::lease::Lease>,
+    /// Who answers its questions for names.
+    names: Option<names::Names>,
+    /// Who carries what comes to those ports on `::1`.
+    relay: Option<relay::Relay>,
     oom_score_adjustment: i32,
     keeper: keeper::Keeper,
     host: cgroup::Host,
@@ -164,6 +174,9 @@ impl Supervisor {
             directory,
             alive: Some(alive),
             joined,
+            leases: Vec::new(),
+            names: None,
+            relay: None,
             oom_score_adjustment: inherited.oom_score_adjustment,
             keeper: inherited.keeper,
             host: inherited.host?,
@@ -234,6 +247,12 @@ impl Supervisor {
         if let Some(helper) = &self.helper {
             interests.push(Interest::new(Source::Helper, helper.descriptor(), PollFlags::IN));
         }
+        for descriptor in self.names.iter().flat_map(names::Names::descriptors) {
+            interests.push(Interest::new(Source::Names, descriptor, PollFlags::IN));
+        }
+        for descriptor in self.relay.iter().flat_map(relay::Relay::descriptors) {
+            interests.push(Interest::new(Source::Relay, descriptor, PollFlags::IN));
+        }
         self.streams.interests(Source::Ends, Source::StreamClient, &mut interests);
         for arriving in &self.arriving {
             interests.push(Interest::new(Source::Arriving(arriving.number), arriving.descriptor(), PollFlags::IN));
@@ -255,6 +274,8 @@ impl Supervisor {
             Source::Listener => self.accept(),
             Source::Connection(number) => self.serve_connection(number),
             Source::Init => self.reap_init(),
+            Source::Names => self.names.iter_mut().for_each(names::Names::look_after),
+            Source::Relay => self.relay.iter_mut().for_each(|relay| relay.look_after(&self.leases)),
             Source::Helper => self.look_after_helper(),
             Source::Ends => self.streams.serve_ends(Some(&mut self.log)),
             Source::StreamClient(number) => self.streams.serve_client(number, flags),
@@ -279,8 +300,11 @@ impl Supervisor {
         };
         let leftover = self.leftovers.iter().map(|(_, until)| *until).min();
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.deadline);
+        let names = self.names.as_ref().and_then(names::Names::deadline);
+        let relay = self.relay.as_ref().and_then(relay::Relay::deadline);
         let arrival = self.arriving.iter().map(|arriving| arriving.deadline).min();
-        [restart, leftover, stop, arrival, self.undertaking_until(), self.sync_at].into_iter().flatten().min()
+        let undertaking = self.undertaking_until();
+        [restart, leftover, stop, arrival, names, relay, undertaking, self.sync_at].into_iter().flatten().min()
     }
 
     fn act_on_time(&mut self, now: Instant) {
@@ -292,6 +316,8 @@ impl Supervisor {
         }
         self.leftovers.retain(|(streams, until)| *until > now && streams.has_clients());
         self.give_up_late_execs(now);
+        self.names.iter_mut().for_each(|names| names.act_on_time(now));
+        self.relay.iter_mut().for_each(|relay| relay.act_on_time(now));
         if self.undertaking_until().is_some_and(|until| until <= now) {
             self.follow_undertaker();
         }

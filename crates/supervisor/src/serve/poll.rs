@@ -30,6 +30,10 @@ pub(super) enum Source {
     LeftoverClient(u64),
     /// The engine's helper has exited.
     Helper,
+    /// Somebody asks for a name and nobody answers yet, or the resolver has died.
+    Names,
+    /// There is something to carry to the container and nobody carries it yet, or the relay has died.
+    Relay,
     /// A signal for this process.
     Signal,
 }

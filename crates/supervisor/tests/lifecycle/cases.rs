@@ -3,12 +3,14 @@
 use crate::machine::{ALL, Machine, PATIENCE, kind_of, process, read_frames, read_until, wait_until};
 use base::Kind;
 use base::id::Id;
+use network::lease::PortRequest;
+use network::port::Protocol;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use supervisor::client::{Told, Waiting};
+use supervisor::client::{ServedNetwork, Told, Waiting};
 use supervisor::exec::Record;
 use supervisor::plan::{AfterExit, Stdin};
 use supervisor::protocol::{Attach, Condition, Exec, Pace, Patience, SignalMeaning, Stop};
@@ -42,6 +44,7 @@ pub const CASES: &[(&str, fn())] = &[
     ("the_program_is_out_of_reach", the_program_is_out_of_reach),
     ("a_failure_of_the_set_up_is_told", a_failure_of_the_set_up_is_told),
     ("an_init_of_ours_can_be_asked_for", an_init_of_ours_can_be_asked_for),
+    ("ports_answer_on_loopback_by_ipv6", ports_answer_on_loopback_by_ipv6),
 ];
 
 fn runs_to_its_exit_with_streams_apart() {
@@ -488,4 +491,77 @@ fn an_init_of_ours_can_be_asked_for() {
     assert_eq!(name, "berth-init\n");
     client.stop(Stop::default()).unwrap();
     assert_eq!(machine.exited().exit_code, 5);
+}
+
+/// The children of the container's supervisor but its init.
+fn helpers_of(machine: &Machine) -> Vec<i32> {
+    let state = machine.state();
+    let path = format!("/proc/{0}/task/{0}/children", state.supervisor_pid);
+    let children = std::fs::read_to_string(path).unwrap();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).filter(|pid| *pid != state.pid).collect()
+}
+
+/// In a network namespace of its own, where a listener on 127.0.0.1 is the container's.
+fn ports_answer_on_loopback_by_ipv6() {
+    #[allow(deprecated, reason = "the safe form; this process has one thread")]
+    rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET).unwrap();
+    sys::network::bring_up_loopback().unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let ask = |protocol, port| PortRequest {
+        host_address: None,
+        protocol,
+        candidates: 0..=0,
+        count: 1,
+        container_port: port,
+    };
+    let ports = vec![
+        ask(Protocol::Tcp, tcp.local_addr().unwrap().port()),
+        ask(Protocol::Udp, udp.local_addr().unwrap().port()),
+    ];
+    let relay_to = Some(vec![tcp.local_addr().unwrap().ip()]);
+    let machine = Machine::new("sleep 1000");
+    let starting = machine.spawn().unwrap();
+    let served = starting.serve_network(ServedNetwork { ports, relay_to, names: None }).unwrap();
+    let [tcp_port, udp_port] = [0, 1].map(|number: usize| *served[number].host_ports.start());
+    starting.release().unwrap();
+    assert!(helpers_of(&machine).is_empty());
+
+    let client = UdpSocket::bind("[::1]:0").unwrap();
+    client.send_to(b"?", ("::1", udp_port)).unwrap();
+    let (_, from) = udp.recv_from(&mut [0]).unwrap();
+    udp.send_to(b"!", from).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(client.recv_from(&mut [0]).unwrap().1.port(), udp_port);
+    converse(&tcp, tcp_port);
+    // It can do nothing else.
+    let relay = helpers_of(&machine)[0];
+    let status = std::fs::read_to_string(format!("/proc/{relay}/status")).unwrap();
+    for line in ["CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.lines().any(|found| found == line), "{line}: {status}");
+    }
+    // Whoever comes after its death is served by another.
+    kill_process(Pid::from_raw(relay).unwrap(), Signal::KILL).unwrap();
+    converse(&tcp, tcp_port);
+    assert_ne!(helpers_of(&machine), [relay]);
+    // A container that is on no network any more.
+    machine.client().serve_network(ServedNetwork { relay_to: Some(Vec::new()), ..ServedNetwork::default() }).unwrap();
+    let turned_away = TcpStream::connect(("::1", tcp_port)).and_then(|mut stream| stream.read(&mut [0]));
+    assert_eq!(turned_away.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    machine.client().signal(9, SignalMeaning::End).unwrap();
+    machine.exited();
+    TcpListener::bind(("::", tcp_port)).unwrap();
+    UdpSocket::bind(("::", udp_port)).unwrap();
+}
+
+/// A client of `port` and `listener` hear each other.
+fn converse(listener: &TcpListener, port: u16) {
+    let mut client = TcpStream::connect(("::1", port)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"?").unwrap();
+    let (mut container, _) = listener.accept().unwrap();
+    container.read_exact(&mut [0]).unwrap();
+    container.write_all(b"!").unwrap();
+    client.read_exact(&mut [0]).unwrap();
 }

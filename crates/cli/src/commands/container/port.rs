@@ -31,8 +31,13 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
 
 /// A line `80/tcp -> 0.0.0.0:8080` for each place.
 fn all(details: &ContainerInspect) -> String {
-    let ports = details.network_settings.ports.iter();
-    let lines = ports.flat_map(|(port, _)| places(details, port).map(move |place| format!("{port} -> {place}\n")));
+    let mut ports: Vec<&String> = details.network_settings.ports.keys().collect();
+    ports.sort_by_cached_key(|port| {
+        let (number, protocol) = port.split_once('/').unwrap_or((port, ""));
+        (number.parse::<u16>().unwrap_or_default(), protocol.to_owned())
+    });
+    let lines =
+        ports.into_iter().flat_map(|port| places(details, port).map(move |place| format!("{port} -> {place}\n")));
     lines.collect()
 }
 
@@ -64,7 +69,9 @@ mod tests {
         let place = |host_ip: &str| PortBinding { host_ip: host_ip.to_owned(), host_port: "8080".to_owned() };
         details.network_settings.ports.insert("80/tcp".to_owned(), Some(vec![place("0.0.0.0"), place("::")]));
         details.network_settings.ports.insert("443/tcp".to_owned(), None);
-        assert_eq!(all(&details), "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n");
+        details.network_settings.ports.insert("1000/udp".to_owned(), Some(vec![place("127.0.0.1")]));
+        let lines = "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n1000/udp -> 127.0.0.1:8080\n";
+        assert_eq!(all(&details), lines);
         assert_eq!(places_of(&details, "web", "80").unwrap(), "0.0.0.0:8080\n[::]:8080\n");
         let message = places_of(&details, "web", "443").unwrap_err().to_string();
         assert_eq!(message, "no public port '443/tcp' published for web");

@@ -204,7 +204,7 @@ mod tests {
         let info: Info = serde_json::from_str(
             r#"{"Containers":3,"ContainersRunning":1,"ContainersStopped":2,"Images":4,"ServerVersion":"1","Driver":"overlay2",
             "DriverStatus":[["Backing Filesystem","extfs"]],"LoggingDriver":"json-file","CgroupDriver":"cgroupfs","CgroupVersion":"2",
-            "Plugins":{"Volume":["local"],"Network":["host","none"],"Log":["local"]},"Swarm":{"LocalNodeState":"inactive"},
+            "Plugins":{"Volume":["local"],"Network":["bridge","host","macvlan","null"],"Log":["local"]},"Swarm":{"LocalNodeState":"inactive"},
             "Runtimes":{"berth":{"path":"berth"}},"DefaultRuntime":"berth","SecurityOptions":["name=seccomp,profile=builtin","name=cgroupns"],
             "KernelVersion":"6.1","OSType":"linux","NCPU":2,"MemTotal":2147483648,"Name":"host","DockerRootDir":"/var/lib/berth",
             "RegistryConfig":{"InsecureRegistryCIDRs":["127.0.0.0/8"],"IndexConfigs":{"docker.io":{"Secure":true},"old:5000":{}},"Mirrors":["https://m/"]}}"#,
@@ -212,7 +212,7 @@ mod tests {
         .unwrap();
         let expected = " Containers: 3\n  Running: 1\n  Paused: 0\n  Stopped: 2\n Images: 4\n Server Version: 1\n Storage Driver: overlay2\n  \
             Backing Filesystem: extfs\n Logging Driver: json-file\n Cgroup Driver: cgroupfs\n Cgroup Version: 2\n Plugins:\n  Volume: local\n  \
-            Network: host none\n  Log: local\n Swarm: inactive\n Runtimes: berth\n Default Runtime: berth\n Security Options:\n  seccomp\n   \
+            Network: bridge host macvlan null\n  Log: local\n Swarm: inactive\n Runtimes: berth\n Default Runtime: berth\n Security Options:\n  seccomp\n   \
             Profile: builtin\n  cgroupns\n Kernel Version: 6.1\n OSType: linux\n CPUs: 2\n Total Memory: 2GiB\n Name: host\n \
             Docker Root Dir: /var/lib/berth\n Debug Mode: false\n Experimental: false\n Insecure Registries:\n  old:5000\n  127.0.0.0/8\n \
             Registry Mirrors:\n  https://m/\n Live Restore Enabled: false\n";

@@ -1,4 +1,4 @@
-//! `system prune`: removes stopped containers and unused images, and volumes where they are asked for.
+//! `system prune`: removes stopped containers, unused networks and images, and volumes where they are asked for.
 
 use api::Filters;
 
@@ -32,6 +32,8 @@ fn run(session: &Session<'_>, matches: &Matches) -> Outcome {
         session.agree("system prune", &warning(matches))?;
     }
     let mut reclaimed = prune_containers(session, &filters)?;
+    let pruned = session.client()?.prune_networks(&filters)?;
+    say(session, "Deleted Networks:", &pruned.networks_deleted.join("\n"))?;
     if has_volumes {
         let pruned = session.client()?.prune_volumes(&filters)?;
         say(session, "Deleted Volumes:", &pruned.volumes_deleted.join("\n"))?;
@@ -61,6 +63,7 @@ fn say(session: &Session<'_>, title: &str, lines: &str) -> Result<(), Failure> {
 
 fn warning(matches: &Matches) -> String {
     let mut text = String::from("WARNING! This will remove:\n  - all stopped containers\n");
+    text.push_str("  - all networks not used by at least one container\n");
     if matches.is("volumes") {
         text.push_str("  - all anonymous volumes not used by at least one container\n");
     }

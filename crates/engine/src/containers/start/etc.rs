@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, Mode};
 
 use crate::containers::record::{Locked, Sandbox};
 use crate::containers::{NetworkMode, Settings};
+use crate::networks::uses_resolver;
 use crate::{Engine, layout, plan};
 
 /// Longer files of the host are not taken over.
@@ -30,7 +31,7 @@ impl Engine {
         {
             Some(owner) => owner,
             None => {
-                self.write_network_files(container, &sandbox.network)?;
+                self.write_network_files(container, sandbox)?;
                 own.clone()
             }
         };
@@ -41,12 +42,29 @@ impl Engine {
         ])
     }
 
-    fn write_network_files(&self, container: &Locked, network: &NetworkMode) -> Result<()> {
+    fn write_network_files(&self, container: &Locked, sandbox: &Sandbox) -> Result<()> {
         let settings = &container.record.settings;
-        let base = if *network == NetworkMode::Host { Some(read_host("/etc/hosts")?) } else { None };
-        let gateway = self.configuration().host_gateway_ip.as_deref();
-        write(container, layout::HOSTS, &plan::files::hosts(settings, base.as_deref(), gateway)?)?;
-        write(container, layout::RESOLV_CONF, &plan::files::resolv_conf(settings, &read_host("/etc/resolv.conf")?))
+        let base = if sandbox.network == NetworkMode::Host { Some(read_host("/etc/hosts")?) } else { None };
+        let own = sandbox.endpoints.iter().find_map(|endpoint| endpoint.attachment.gateways.v4);
+        let gateway = self.configuration().host_gateway_ip.clone().or_else(|| own.map(|gateway| gateway.to_string()));
+        let mut hosts = plan::files::hosts(settings, base.as_deref(), gateway.as_deref())?;
+        for endpoint in &sandbox.endpoints {
+            for address in endpoint.addresses() {
+                hosts.push_str(&plan::files::own_name(address, container.record.hostname(), &settings.domainname));
+            }
+        }
+        write(container, layout::HOSTS, &hosts)?;
+        let host = self.host_resolv_conf()?;
+        let resolver = match uses_resolver(sandbox, &plan::files::servers(settings, &host)) {
+            true => plan::files::resolv_conf_of_resolver(settings, &host),
+            false => plan::files::resolv_conf(settings, &host),
+        };
+        write(container, layout::RESOLV_CONF, &resolver)
+    }
+
+    /// The host's own, where its resolver is asked; a missing one is empty.
+    pub(crate) fn host_resolv_conf(&self) -> Result<String> {
+        read_host("/etc/resolv.conf")
     }
 }
 

@@ -27,7 +27,9 @@ impl Engine {
     /// When what the last start of the other container resolved cannot be read.
     pub(super) fn resolve_sandbox(&self, container: &Locked) -> Result<Sandbox> {
         let sandbox = Sandbox::resolve(&container.record.settings);
-        let Some(direct) = &sandbox.owner else { return Ok(sandbox) };
+        let Some(direct) = &sandbox.owner else {
+            return Ok(Sandbox { endpoints: self.plan_endpoints(container)?, ..sandbox });
+        };
         let owner = match self.root.load(direct)? {
             Some(other) => other.sandbox()?.owner.unwrap_or(other.id),
             None => direct.clone(),

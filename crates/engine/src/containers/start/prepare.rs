@@ -67,7 +67,7 @@ impl Engine {
                 Cause::User | Cause::Boot => 0,
                 Cause::Policy { restarts } => restarts,
             },
-            after_exit: after_exit(settings),
+            after_exit: after_exit(settings, sandbox),
             attributes: container.attributes(),
             durability: record.durability(),
         };
@@ -133,8 +133,13 @@ pub(in crate::containers) fn policy(policy: RestartPolicy) -> Policy {
 }
 
 /// The engine is called back where something is left to do that the supervisor cannot.
-fn after_exit(settings: &Settings) -> AfterExit {
-    if settings.auto_remove || settings.ipc == IpcMode::Shareable { AfterExit::CallEngine } else { AfterExit::Nothing }
+fn after_exit(settings: &Settings, sandbox: &Sandbox) -> AfterExit {
+    let is_connected = !sandbox.endpoints.is_empty();
+    if settings.auto_remove || settings.ipc == IpcMode::Shareable || is_connected {
+        AfterExit::CallEngine
+    } else {
+        AfterExit::Nothing
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +150,12 @@ mod tests {
     fn what_a_supervisor_is_told() {
         let settings = Settings::default();
         assert_eq!(
-            (stdin(&settings), stop_signal(&settings).unwrap(), stop_timeout_seconds(&settings), after_exit(&settings)),
+            (
+                stdin(&settings),
+                stop_signal(&settings).unwrap(),
+                stop_timeout_seconds(&settings),
+                after_exit(&settings, &Sandbox::default())
+            ),
             (Stdin::Closed, 15, Some(10), AfterExit::Nothing)
         );
         let settings = Settings {
@@ -157,10 +167,15 @@ mod tests {
             ..settings
         };
         assert_eq!(
-            (stdin(&settings), stop_signal(&settings).unwrap(), stop_timeout_seconds(&settings), after_exit(&settings)),
+            (
+                stdin(&settings),
+                stop_signal(&settings).unwrap(),
+                stop_timeout_seconds(&settings),
+                after_exit(&settings, &Sandbox::default())
+            ),
             (Stdin::Once, 3, None, AfterExit::CallEngine)
         );
         let shared = Settings { open_stdin: true, ipc: IpcMode::Shareable, ..Settings::default() };
-        assert_eq!((stdin(&shared), after_exit(&shared)), (Stdin::Open, AfterExit::CallEngine));
+        assert_eq!((stdin(&shared), after_exit(&shared, &Sandbox::default())), (Stdin::Open, AfterExit::CallEngine));
     }
 }
