@@ -457,3 +457,24 @@ fn unused_networks_are_pruned() {
     assert!(eventually(|| line(&host, "system prune -f").ok().stdout.contains("Deleted Networks:\nused\n")));
     assert_eq!(networks(&host), "bridge host none");
 }
+
+#[test]
+fn who_joins_a_network_while_it_runs_learns_names_there() {
+    let host = Host::with_image();
+    host.berth(["network", "create", "shop"]).ok();
+    host.berth(["run", "-d", "--name", "web", "--network", "shop", IMAGE, "sleep", "1000"]).ok();
+    for (name, network) in [("late", "bridge"), ("bare", "none")] {
+        host.berth(["run", "-d", "--name", name, "--network", network, IMAGE, "sleep", "1000"]).ok();
+        host.berth(["network", "connect", "shop", name]).ok();
+        let resolver = host.berth(["exec", name, "cat", "/etc/resolv.conf"]).ok().out();
+        assert!(resolver.contains("nameserver 127.0.0.11"), "{resolver}");
+        host.berth(["exec", name, "nslookup", "web"]).ok();
+        let hosts = host.berth(["exec", name, "cat", "/etc/hosts"]).ok().out();
+        let own = host.inspect(name, "{{(index .NetworkSettings.Networks \"shop\").IPAddress}}");
+        assert!(hosts.contains(&own), "{hosts}");
+    }
+    // What the container wrote itself stays.
+    host.berth(["exec", "late", "sh", "-c", "echo 192.0.2.9 mine >> /etc/hosts"]).ok();
+    host.berth(["network", "disconnect", "shop", "late"]).ok();
+    assert!(host.berth(["exec", "late", "cat", "/etc/hosts"]).ok().out().contains("192.0.2.9 mine"));
+}

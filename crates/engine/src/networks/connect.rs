@@ -61,7 +61,8 @@ impl Engine {
         namespace: &OwnedFd,
     ) -> Result<()> {
         let network = self.open_network(name)?;
-        let mut sandbox = container.sandbox()?;
+        let before = container.sandbox()?;
+        let mut sandbox = before.clone();
         let taken: Vec<&str> =
             sandbox.endpoints.iter().map(|endpoint| endpoint.attachment.interface.as_str()).collect();
         let interface = (0..).map(|number| format!("eth{number}")).find(|name| !taken.contains(&name.as_str()));
@@ -86,6 +87,7 @@ impl Engine {
             .and_then(|()| self.open_endpoint(container, &endpoint))
             .and_then(|()| relay(container, &endpoint))
             .and_then(|()| self.serve_names_anew(container, &sandbox, namespace.as_fd()))
+            .and_then(|()| self.update_network_files(container, &before, &sandbox))
             .map_err(|error| error.context(format!("connect {}", container.name())));
         if connected.is_err() {
             self.detach_endpoint(&container.id, &endpoint, Some(namespace.as_fd()))?;
@@ -130,7 +132,8 @@ impl Engine {
     }
 
     fn disconnect_running(&self, container: &Locked, name: &str, namespace: &OwnedFd) -> Result<()> {
-        let mut sandbox = container.sandbox()?;
+        let before = container.sandbox()?;
+        let mut sandbox = before.clone();
         let Some(place) = sandbox.endpoints.iter().position(|endpoint| endpoint.network_name == name) else {
             return Ok(());
         };
@@ -154,7 +157,8 @@ impl Engine {
             self.attach_rules(&container.id, &sandbox.endpoints[heir])?;
             relay(container, &sandbox.endpoints[heir])?;
         }
-        self.serve_names_anew(container, &sandbox, namespace.as_fd())
+        self.serve_names_anew(container, &sandbox, namespace.as_fd())?;
+        self.update_network_files(container, &before, &sandbox)
     }
 
     /// Lets another network lead out after `gone` has.

@@ -1,6 +1,7 @@
 //! What a supervisor holds of its container's network: the namespace between two runs, and the ports of the host.
 
 use super::{Phase, Supervisor};
+use crate::plan::AfterExit;
 use crate::protocol::{NamesPlan, Reply};
 use ::network::lease::{Lease, PortRequest};
 use base::{Context, Error, Result};
@@ -50,6 +51,8 @@ impl Supervisor {
             self.leases.truncate(held);
             return Err(error);
         }
+        // Whatever it was told at its start: there is something to take back now.
+        self.plan.after_exit = AfterExit::CallEngine;
         base::crash_point!("network.ports-held");
         Ok((Reply::Serving { ports }, Vec::new()))
     }

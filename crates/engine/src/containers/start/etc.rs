@@ -1,12 +1,12 @@
 //! The container's own `/etc/hosts`, `/etc/resolv.conf` and `/etc/hostname`: written anew at each start, into its directory, and bound from there.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use base::file::{self, Durability};
 use base::{Context, Result};
 use runtime::spec::{Mount, MountOptions, MountSource, Propagation, ReadOnly};
-use rustix::fs::{AtFlags, Mode};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::containers::record::{Locked, Sandbox};
 use crate::containers::{NetworkMode, Settings};
@@ -43,6 +43,26 @@ impl Engine {
     }
 
     fn write_network_files(&self, container: &Locked, sandbox: &Sandbox) -> Result<()> {
+        self.network_files(container, sandbox)?.iter().try_for_each(|(name, text)| write(container, name, text))
+    }
+
+    /// Brings the files of a container that runs up to date after its networks have changed from `before`. What somebody wrote into one since is left alone.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub(crate) fn update_network_files(&self, container: &Locked, before: &Sandbox, now: &Sandbox) -> Result<()> {
+        let (before, now) = (self.network_files(container, before)?, self.network_files(container, now)?);
+        for ((name, old), (_, new)) in before.iter().zip(&now) {
+            let present = file::read_bounded(container.directory(), name, HOST_FILE_LIMIT)?;
+            if old != new && present.is_some_and(|present| present == old.as_bytes()) {
+                write_in_place(container, name, new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The content of `hosts` and `resolv.conf`, by the names of the files.
+    fn network_files(&self, container: &Locked, sandbox: &Sandbox) -> Result<[(&'static str, String); 2]> {
         let settings = &container.record.settings;
         let base = if sandbox.network == NetworkMode::Host { Some(read_host("/etc/hosts")?) } else { None };
         let own = sandbox.endpoints.iter().find_map(|endpoint| endpoint.attachment.gateways.v4);
@@ -53,13 +73,12 @@ impl Engine {
                 hosts.push_str(&plan::files::own_name(address, container.record.hostname(), &settings.domainname));
             }
         }
-        write(container, layout::HOSTS, &hosts)?;
         let host = self.host_resolv_conf()?;
         let resolver = match uses_resolver(sandbox, &plan::files::servers(settings, &host)) {
             true => plan::files::resolv_conf_of_resolver(settings, &host),
             false => plan::files::resolv_conf(settings, &host),
         };
-        write(container, layout::RESOLV_CONF, &resolver)
+        Ok([(layout::HOSTS, hosts), (layout::RESOLV_CONF, resolver)])
     }
 
     /// The host's own, where its resolver is asked; a missing one is empty.
@@ -73,6 +92,14 @@ fn write(container: &Locked, name: &str, text: &str) -> Result<()> {
     file::replace(container.directory(), name, text.as_bytes(), Durability::Lazy)?;
     rustix::fs::chmodat(container.directory(), name, Mode::from_raw_mode(0o644), AtFlags::empty())
         .with_context(|| format!("let everybody read {name}"))
+}
+
+/// The file that is mounted in the container is this one: another of its name would not be seen there.
+fn write_in_place(container: &Locked, name: &str, text: &str) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(container.directory(), name, flags, Mode::empty())
+        .with_context(|| format!("open {name}"))?;
+    std::fs::File::from(file).write_all(text.as_bytes()).with_context(|| format!("write {name}"))
 }
 
 fn mount(settings: &Settings, directory: &Path, name: &str, target: &str) -> Mount {
