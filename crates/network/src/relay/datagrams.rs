@@ -1,5 +1,6 @@
 //! UDP: a socket for each client, so that what the container answers finds its way back.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -16,12 +17,16 @@ pub const CLIENTS: usize = 256;
 /// A client that is quiet for so long, and gets nothing either, is forgotten.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// The longest datagram that is sent again to the container's next address where the first one refuses it.
+const SENT_AGAIN: usize = 2 << 10;
+
 /// All clients.
 #[derive(Debug)]
 pub(super) struct Datagrams<'a> {
     poll: &'a Poll<Token>,
-    /// The container; as with the kernel's rules there is no trying of several.
-    to: Option<IpAddr>,
+    to: &'a [IpAddr],
+    /// Which address a port's clients begin with, where the first one has refused.
+    first: BTreeMap<Place, usize>,
     slots: Vec<Option<Client>>,
     count: usize,
     lives: u32,
@@ -33,14 +38,25 @@ struct Client {
     /// Where it sends to.
     place: Place,
     address: SocketAddr,
-    /// Connected to the container.
-    socket: OwnedFd,
+    container: Container,
     moved: Instant,
 }
 
+/// The way to the container.
+#[derive(Debug)]
+struct Container {
+    /// Connected to its address of this number.
+    socket: OwnedFd,
+    number: usize,
+    /// Whether it has answered from there.
+    is_answering: bool,
+    /// What it got last, unless it is too long or it is answering.
+    unanswered: Vec<u8>,
+}
+
 impl<'a> Datagrams<'a> {
-    pub(super) fn new(poll: &'a Poll<Token>, to: &[IpAddr]) -> Self {
-        Self { poll, to: to.first().copied(), slots: Vec::new(), count: 0, lives: 0 }
+    pub(super) fn new(poll: &'a Poll<Token>, to: &'a [IpAddr]) -> Self {
+        Self { poll, to, first: BTreeMap::new(), slots: Vec::new(), count: 0, lives: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -73,8 +89,7 @@ impl<'a> Datagrams<'a> {
             let Ok(from) = SocketAddr::try_from(from) else { continue };
             if let Some(client) = self.client((place, from), port, now) {
                 client.moved = now;
-                // What the container does not take is lost, as on any other way to it.
-                let _ = rustix::net::send(&client.socket, &buffer[..length], SendFlags::NOSIGNAL);
+                client.container.send(&buffer[..length]);
             }
         }
     }
@@ -87,16 +102,22 @@ impl<'a> Datagrams<'a> {
         if let Some(slot) = self.slots.iter().position(is_known) {
             return self.slots[slot].as_mut();
         }
-        let to = SocketAddr::new(self.to?, port);
         let slot = self.free_slot();
         self.lives = self.lives.wrapping_add(1);
         let life = self.lives;
+        let first = self.first.get(&place).copied().unwrap_or_default();
+        let container = self.connect((slot, life), first, port)?;
+        self.count += 1;
+        self.slots[slot] = Some(Client { life, place, address, container, moved: now });
+        self.slots[slot].as_mut()
+    }
+
+    fn connect(&self, (slot, life): (usize, u32), number: usize, port: u16) -> Option<Container> {
+        let to = SocketAddr::new(*self.to.get(number)?, port);
         let socket = super::socket_for(to, SocketType::DGRAM).ok()?;
         rustix::net::connect(&socket, &to).ok()?;
         self.poll.add(&socket, Token::Client { slot, life }, EventFlags::IN).ok()?;
-        self.count += 1;
-        self.slots[slot] = Some(Client { life, place, address, socket, moved: now });
-        self.slots[slot].as_mut()
+        Some(Container { socket, number, is_answering: false, unanswered: Vec::new() })
     }
 
     /// A slot that is free, or made free.
@@ -116,20 +137,53 @@ impl<'a> Datagrams<'a> {
     }
 
     /// Carries what the container has sent to a client, from the address that the client has sent to.
-    pub(super) fn answer(&mut self, (slot, life): (usize, u32), leases: &[Lease], buffer: &mut [u8], now: Instant) {
-        let client = self.slots.get_mut(slot).and_then(Option::as_mut).filter(|client| client.life == life);
-        let Some(client) = client else { return };
-        let Some((socket, _)) = super::entry(leases, client.place) else { return };
+    pub(super) fn answer(&mut self, at: (usize, u32), leases: &[Lease], buffer: &mut [u8], now: Instant) {
         for _ in 0..BATCH {
-            match rustix::net::recv(&client.socket, &mut *buffer, RecvFlags::empty()) {
+            let Some(client) = self.get(at) else { return };
+            let Some((socket, port)) = super::entry(leases, client.place) else { return };
+            match rustix::net::recv(&client.container.socket, &mut *buffer, RecvFlags::empty()) {
                 Ok((length, _)) => {
                     client.moved = now;
+                    (client.container.is_answering, client.container.unanswered) = (true, Vec::new());
                     let _ = rustix::net::sendto(socket, &buffer[..length], SendFlags::NOSIGNAL, &client.address);
                 }
                 Err(Errno::AGAIN) => return,
-                // That nobody listens in the container cannot be passed on.
-                Err(_) => {}
+                Err(_) => self.turn_to_next(at, port),
             }
+        }
+    }
+
+    fn get(&mut self, (slot, life): (usize, u32)) -> Option<&mut Client> {
+        self.slots.get_mut(slot)?.as_mut().filter(|client| client.life == life)
+    }
+
+    /// Nobody listens at the container's address: many programs listen on IPv4 alone. After the last address the first one may be listened at by now, for
+    /// what comes next.
+    fn turn_to_next(&mut self, at: (usize, u32), port: u16) {
+        let count = self.to.len();
+        let Some(client) = self.get(at).filter(|client| !client.container.is_answering && count > 1) else { return };
+        let (place, number) = (client.place, (client.container.number + 1) % count);
+        let unanswered = std::mem::take(&mut client.container.unanswered);
+        self.first.insert(place, number);
+        if let (Some(container), Some(client)) = (self.connect(at, number, port), self.get(at)) {
+            client.container = container;
+            if number > 0 && !unanswered.is_empty() {
+                client.container.send(&unanswered);
+            }
+        }
+    }
+}
+
+impl Container {
+    /// What the container does not take is lost, as on any other way to it.
+    fn send(&mut self, bytes: &[u8]) {
+        if !self.is_answering {
+            self.unanswered = if bytes.len() <= SENT_AGAIN { bytes.to_vec() } else { Vec::new() };
+        }
+        let send = || rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL);
+        // That is what became of an earlier one: this one was not sent.
+        if send() == Err(Errno::CONNREFUSED) {
+            let _ = send();
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::poll::Word;
 pub(super) use crate::poll::{BATCH, Poll};
 
 /// A socket of a lease.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) lease: usize,
     pub(super) offset: usize,

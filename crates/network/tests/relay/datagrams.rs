@@ -40,9 +40,18 @@ fn each_client_gets_its_own_answers() {
     assert_ne!(exchange(&second, &container, b"second"), source);
     assert_eq!(exchange(&first, &container, b""), source);
     assert_eq!(exchange(&first, &container, &[1; 65_000]), source);
-    let container = host.udp(V6, 53);
-    let client = client(&host, host.publish(Udp, 53, &[V4, V6]));
-    exchange(&client, &container, b"by IPv6");
+}
+
+#[test]
+fn ipv6_is_preferred_where_somebody_listens() {
+    let host = Host::new();
+    let v6 = host.udp(V6, 53);
+    let v4 = host.udp(V4, 53);
+    exchange(&client(&host, host.publish(Udp, 53, &[V4, V6])), &v6, b"by IPv6");
+    drop(v6);
+    let port = host.publish(Udp, 53, &[V4, V6]);
+    exchange(&client(&host, port), &v4, b"by IPv4");
+    exchange(&client(&host, port), &v4, b"by IPv4 from now on");
 }
 
 #[test]
