@@ -376,6 +376,31 @@ fn published_ports_are_shown() {
 }
 
 #[test]
+fn a_link_is_a_name_that_only_one_container_uses() {
+    let host = Host::with_image();
+    line(&host, "network create front").ok();
+    sleeper(&host, "db", "");
+    sleeper(&host, "cache", "--network front");
+    let reaches = |flags: &str, name: &str| {
+        line(&host, &format!("run --rm {flags} {IMAGE} ping -c 1 -w 5 {name}")).ok();
+    };
+    reaches("--link db:store", "store");
+    reaches("--link db", "db");
+    reaches("--network front --link cache:store", "store");
+    line(&host, &format!("run --rm {IMAGE} ping -c 1 -w 5 db")).code(1);
+    for (flags, words) in [
+        ("--link nobody", "No such container: nobody"),
+        ("--link cache", "cannot link to cache: it does not run on a network of this container"),
+        ("--network front --link db", "cannot link to db"),
+        ("--network host --link db", "links"),
+    ] {
+        line(&host, &format!("run --rm {flags} {IMAGE} true")).code(125).says(words);
+    }
+    line(&host, "stop -t 0 db").ok();
+    line(&host, &format!("run --rm --link db {IMAGE} true")).code(125).says("cannot link to db");
+}
+
+#[test]
 fn ports_follow_the_network_that_leads_out() {
     let host = Host::with_image();
     for (name, subnet) in [("front", "10.9.0.0/24"), ("back", "10.8.0.0/24")] {

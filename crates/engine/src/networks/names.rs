@@ -86,23 +86,36 @@ impl Engine {
         if !gateways.is_empty() {
             hosts.insert(HOST_NAME.to_owned(), gateways);
         }
-        for (_, request) in Self::wanted_networks(&container.record.settings) {
-            for link in &request.links {
-                let (target, alias) = link.split_once(':').unwrap_or((link, link));
-                let target = self.root.find(target)?;
-                let shared =
-                    |endpoint: &&super::Endpoint| sandbox.endpoints.iter().any(|own| own.network == endpoint.network);
-                let linked = target.sandbox()?;
-                let addresses: Vec<IpAddr> =
-                    linked.endpoints.iter().filter(shared).flat_map(super::Endpoint::addresses).collect();
-                if addresses.is_empty() {
-                    return Err(Error::conflict(format!(
-                        "cannot link to {}: it does not run on a network of this container",
-                        target.name()
-                    )));
-                }
-                hosts.insert(alias.to_ascii_lowercase(), addresses);
+        hosts.extend(self.linked_hosts(container, sandbox)?);
+        Ok(hosts)
+    }
+
+    /// The containers that this one is linked to, by the names that only it uses.
+    ///
+    /// # Errors
+    /// `NotFound` for a container that is not there, `Conflict` for one that has no address where this one has.
+    pub(crate) fn linked_hosts(
+        &self,
+        container: &Container,
+        sandbox: &Sandbox,
+    ) -> Result<BTreeMap<String, Vec<IpAddr>>> {
+        let mut hosts = BTreeMap::new();
+        let wanted = Self::wanted_networks(&container.record.settings);
+        for link in wanted.iter().flat_map(|(_, request)| &request.links) {
+            let (target, alias) = link.split_once(':').unwrap_or((link, link));
+            let target = self.root.find(target)?;
+            let shared =
+                |endpoint: &&super::Endpoint| sandbox.endpoints.iter().any(|own| own.network == endpoint.network);
+            let linked = target.sandbox_seen(&target.view()?)?;
+            let addresses: Vec<IpAddr> =
+                linked.endpoints.iter().filter(shared).flat_map(super::Endpoint::addresses).collect();
+            if addresses.is_empty() {
+                return Err(Error::conflict(format!(
+                    "cannot link to {}: it does not run on a network of this container",
+                    target.name()
+                )));
             }
+            hosts.insert(alias.to_ascii_lowercase(), addresses);
         }
         Ok(hosts)
     }

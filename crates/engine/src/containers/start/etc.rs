@@ -68,6 +68,12 @@ impl Engine {
         let own = sandbox.endpoints.iter().find_map(|endpoint| endpoint.attachment.gateways.v4);
         let gateway = self.configuration().host_gateway_ip.clone().or_else(|| own.map(|gateway| gateway.to_string()));
         let mut hosts = plan::files::hosts(settings, base.as_deref(), gateway.as_deref())?;
+        // Elsewhere the resolver knows them.
+        if sandbox.endpoints.iter().all(|endpoint| endpoint.names.is_empty()) {
+            for (name, addresses) in self.linked_hosts(container, sandbox)? {
+                hosts.extend(addresses.iter().map(|address| format!("{address}\t{name}\n")));
+            }
+        }
         for endpoint in &sandbox.endpoints {
             for address in endpoint.addresses() {
                 hosts.push_str(&plan::files::own_name(address, container.record.hostname(), &settings.domainname));
