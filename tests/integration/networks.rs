@@ -425,6 +425,8 @@ fn ports_follow_the_network_that_leads_out() {
     line(&host, "network connect front web").ok();
     assert_eq!(line(&host, "port web").ok().stdout, "80/tcp -> 0.0.0.0:8080\n");
     assert!(eventually(is_served));
+    line(&host, "stop -t 0 web").ok();
+    line(&host, "network rm front back").ok();
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base::id::Id;
 use base::lock::{Lock, Sharing};
 use base::time::Timestamp;
 use base::{Error, Kind, Result, crash_point, file};
@@ -51,6 +52,21 @@ impl Engine {
     pub(crate) fn lock_container(&self, name: &str) -> Result<Locked> {
         self.clear_unfinished()?;
         self.root.find_locked(name)
+    }
+
+    /// Returns when a container that has ended, if only just now, has left its networks; one that runs is left alone.
+    ///
+    /// # Errors
+    /// What could not be taken back.
+    pub(crate) fn await_leaving(&self, id: &Id) -> Result<()> {
+        let has_ended = |container: &Container| container.view().map(|view| view.pid == 0);
+        if !self.root.load(id)?.as_ref().map_or(Ok(false), has_ended)? {
+            return Ok(());
+        }
+        match self.root.load_locked(id)? {
+            Some(container) if !self.settle(&container)?.is_supervised() => self.detach_all(&container),
+            _ => Ok(()),
+        }
     }
 
     /// Waits out what lasts for moments only, and mends the container where it is broken.

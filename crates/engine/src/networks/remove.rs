@@ -25,6 +25,10 @@ impl Engine {
         if record.is_predefined() {
             return Err(Error::denied(format!("{} is a pre-defined network and cannot be removed", record.name)));
         }
+        // Who has just ended may still be on it for a moment; whose lock is waited for may wait for ours.
+        if let Some(network) = self.root.network(&record.id)? {
+            network.owned()?.iter().try_for_each(|(_, owner)| self.await_leaving(owner))?;
+        }
         let _networks = self.root.lock_networks(Sharing::Exclusive)?;
         self.clear_unfinished_networks()?;
         let Some(network) = self.root.network(&record.id)? else { return Err(super::record::no_such(name)) };
