@@ -61,7 +61,8 @@ impl Engine {
         known: &mut Known,
     ) -> Result<BTreeMap<String, NetworkEndpoint>> {
         let settings = &container.record.settings;
-        if let mode @ (NetworkMode::Host | NetworkMode::None) = &sandbox.network {
+        // Networks can be joined since the last start.
+        if let mode @ (NetworkMode::Host | NetworkMode::None) = &settings.network {
             let name = mode.to_string();
             let network_id = self.root.predefined_network(&name)?.to_string();
             return Ok([(name, NetworkEndpoint { network_id, ..NetworkEndpoint::default() })].into());
