@@ -48,6 +48,7 @@ const RESTART: Way = Command { before: &[TRAP], command: "restart -t 1 c1" };
 
 const NETWORK: &str = "network create n1";
 const NAMED: &str = "run -d --name c1 --network n1 -p 8080:80 busybox sleep 1000";
+const PUBLISHED: &str = "run -d --name c1 -p 8080:80 busybox sleep 1000";
 const ON_NETWORK: Way = Command { before: &[NETWORK], command: NAMED };
 const ON_NETWORK_BEHIND: Way = Background(&[NETWORK, NAMED]);
 const OFF_NETWORK: Way = Background(&["network create n1", "run -d --name c1 --network n1 -p 8080:80 busybox true"]);
@@ -116,8 +117,9 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("network.ports-held", ON_NETWORK_BEHIND),
     ("network.ports-known", ON_NETWORK),
     ("network.rules-attached", ON_NETWORK),
-    ("network.rules-detached", OFF_NETWORK),
+    ("network.rules-detached", AfterKill { start: PUBLISHED, command: Some("stop c1") }),
     ("network.rules-made", CREATE_NETWORK),
+    ("network.rules-withdrawn", OFF_NETWORK),
     ("network.unnamed", REMOVE_NETWORK),
     ("network.unnamed-endpoint", OFF_NETWORK),
     ("network.written", CREATE_NETWORK),

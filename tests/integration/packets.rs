@@ -154,7 +154,7 @@ fn a_published_port_is_reached_from_everywhere() {
     assert_eq!(neighbour.fetch("http://192.0.2.1:8080/seed").ok().out(), "from the image");
     host.berth(["run", "-d", "--name", "same", "--network", "shop", IMAGE, "sleep", "1000"]).ok();
     host.berth(["run", "-d", "--name", "other", IMAGE, "sleep", "1000"]).ok();
-    for container in ["same", "other"] {
+    for container in ["same", "other", "web"] {
         assert_eq!(
             fetch_from(&host, container, "http://192.0.2.1:8080/seed").ok().out(),
             "from the image",

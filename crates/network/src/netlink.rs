@@ -92,6 +92,16 @@ impl Socket {
         Ok(Self { descriptor, sequence: 0 })
     }
 
+    /// Goes on with one that another process has opened.
+    pub(crate) fn of(descriptor: OwnedFd) -> Self {
+        // What the other may not have read is no answer to what is asked from here on.
+        Self { descriptor, sequence: 1 << 31 }
+    }
+
+    pub(crate) fn into_descriptor(self) -> OwnedFd {
+        self.descriptor
+    }
+
     /// Sends all `requests` in one system call and awaits an answer to each.
     ///
     /// The kernel carries them out one after the other, also those after a refused one; nf_tables does all of a batch or nothing.
@@ -184,6 +194,38 @@ impl Socket {
         self.put(&mut message, request, ACKNOWLEDGE)?;
         self.send(&message)?;
         self.collect().map(|(outcome, _)| outcome)
+    }
+
+    /// The same for several requests in one message; the outcomes in their order. All answers must fit into the socket's room: a few requests.
+    ///
+    /// # Errors
+    /// As [`Socket::batch`].
+    pub fn ask_each(&mut self, requests: &[Request]) -> Result<Vec<std::result::Result<Vec<Answer>, Refusal>>> {
+        let first = self.sequence.wrapping_add(1);
+        let mut message = Vec::new();
+        for request in requests {
+            self.put(&mut message, request, ACKNOWLEDGE)?;
+        }
+        self.send(&message)?;
+        let mut outcomes: Vec<_> = requests.iter().map(|_| Ok(Vec::new())).collect();
+        let mut open = requests.len();
+        let mut buffer = vec![0; ANSWER];
+        while open > 0 {
+            for part in parts(self.receive(&mut buffer)?) {
+                let part = part?;
+                let index = part.sequence.wrapping_sub(first) as usize;
+                let Some(outcome) = outcomes.get_mut(index) else { continue };
+                if part.kind == ERROR {
+                    open -= 1;
+                    if let Some(refusal) = refusal(index, &part)? {
+                        *outcome = Err(refusal);
+                    }
+                } else if let Ok(answers) = outcome {
+                    answers.push(Answer { kind: part.kind, body: part.body.to_vec() });
+                }
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Everything that `request` lists.

@@ -8,6 +8,7 @@ use crate::state::State;
 use base::id::Id;
 use base::{Context, Error, Kind, Result};
 use ipnet::IpNet;
+use network::firewall::EndpointRules;
 use network::lease::PortRequest;
 use network::names::Resolution;
 use network::port::PublishedPort;
@@ -36,7 +37,12 @@ pub enum Request {
         joined: Vec<String>,
     },
     /// Lets the created container run. Only the process that started the supervisor may ask.
-    Release,
+    Release {
+        /// What is to be taken back when it has exited for good; with it, the network namespace is kept as by [`Request::ServeNetwork`]. Descriptor: the netfilter
+        /// socket over which it was made known, if there is one.
+        #[serde(default)]
+        rules: Option<RulesPlan>,
+    },
     /// Another connection, whose other end comes along.
     Connect,
     /// How the container is.
@@ -99,12 +105,24 @@ pub enum Request {
         /// directory of each network.
         #[serde(default)]
         names: Option<NamesPlan>,
+        /// What is to be taken back when the container has exited for good, instead of what was told before.
+        #[serde(default)]
+        rules: Option<RulesPlan>,
     },
     /// Changes limits of the control group.
     UpdateResources {
         /// All limits, also those that stay.
         resources: Box<cgroup::Resources>,
     },
+}
+
+/// What the host's packet filter knows of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesPlan {
+    /// That of the state root, see [`network::firewall::Firewall::new`].
+    pub tag: String,
+    /// All of its endpoints that have rules.
+    pub endpoints: Vec<EndpointRules>,
 }
 
 /// How a container's questions for names are answered.
@@ -375,6 +393,14 @@ mod tests {
         }
         drop(here);
         assert!(receive::<Reply>(there.as_fd()).unwrap().is_none());
+    }
+
+    #[test]
+    fn requests_of_older_engines_say_nothing_of_rules() {
+        let request = |text| serde_json::from_str::<Request>(text).unwrap();
+        assert_eq!(request(r#"{"request":"release"}"#), Request::Release { rules: None });
+        let served = Request::ServeNetwork { ports: Vec::new(), relay_to: None, names: None, rules: None };
+        assert_eq!(request(r#"{"request":"serve-network","ports":[]}"#), served);
     }
 
     #[test]

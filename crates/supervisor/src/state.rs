@@ -58,6 +58,9 @@ pub struct State {
     /// Whether the last exit was the user's wish.
     #[serde(default)]
     pub stopped_by_user: bool,
+    /// Whether the host's packet filter knows nothing of the container any more.
+    #[serde(default)]
+    pub rules_withdrawn: bool,
 }
 
 impl State {
@@ -76,6 +79,7 @@ impl State {
             restart_count: 0,
             torn_down: false,
             stopped_by_user: false,
+            rules_withdrawn: false,
         }
     }
 

@@ -44,7 +44,7 @@ impl Engine {
         crash_point!("exited.torn-down");
         // Who restarts it will start it, or say that it cannot.
         if container.record.settings.auto_remove && container.intent()?.desired != Desired::Restarting {
-            return self.remove_settled(container, AnonymousVolumes::Remove);
+            return self.remove_torn_down(container, AnonymousVolumes::Remove);
         }
         Ok(())
     }

@@ -112,6 +112,11 @@ impl Engine {
     /// What stays, by name. It is tried again by whoever changes something next.
     pub(super) fn remove_settled(&self, container: Locked, volumes: AnonymousVolumes) -> Result<()> {
         self.tear_down(&container)?;
+        self.remove_torn_down(container, volumes)
+    }
+
+    /// The same, when nothing of its run is left.
+    pub(super) fn remove_torn_down(&self, container: Locked, volumes: AnonymousVolumes) -> Result<()> {
         let work = match volumes {
             AnonymousVolumes::Keep => Work::Removing,
             AnonymousVolumes::Remove => Work::RemovingWithVolumes,

@@ -89,9 +89,9 @@ impl Engine {
         }
         let mut sandbox = self.resolve_sandbox(container)?;
         sandbox.boot = is_unsynced.then(|| boot.to_owned());
-        let process = self.start_supervisor(container)?;
         // Who tears down knows by this what to take back.
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+        let process = self.start_supervisor(container)?;
         let prepared = self.prepare(container, &sandbox, cause)?;
         crash_point!("start.sandbox-written");
         container.want(Desired::Running)?;
@@ -103,9 +103,9 @@ impl Engine {
             early.hand_over(&starting)?;
         }
         crash_point!("start.clients-attached");
-        self.connect_starting(container, &mut sandbox, &starting)?;
+        let rules = self.connect_starting(container, &mut sandbox, &starting)?;
         crash_point!("start.connected");
-        starting.release()?;
+        starting.release(rules)?;
         crash_point!("start.runs");
         Ok(())
     }

@@ -10,12 +10,14 @@ use base::id::Id;
 use base::{Context, Error, Result, crash_point};
 use ipnet::IpNet;
 use network::IpVersion;
-use network::firewall::{EndpointRules, conntrack};
+use network::firewall::{EndpointRules, Firewall};
 use network::lease::PortRequest;
 use network::link::{self, Attachment, Gateways, Kind, MacvlanMode};
 use network::port::PublishedPort;
 use serde::{Deserialize, Serialize};
-use supervisor::client::{ServedNetwork, Starting};
+use supervisor::client::{GivenRules, ServedNetwork, Starting};
+use supervisor::protocol::RulesPlan;
+use supervisor::state::State;
 
 use super::record::{Driver, Network, option};
 use crate::containers::record::{Container, Locked, Sandbox};
@@ -51,7 +53,11 @@ impl Endpoint {
     /// Whether the container's default route is here, and rules are in its way.
     pub(super) fn leads_out(&self) -> bool {
         let gateways = self.attachment.gateways;
-        matches!(self.attachment.kind, Kind::Bridge { .. }) && (gateways.v4.is_some() || gateways.v6.is_some())
+        self.has_rules() && (gateways.v4.is_some() || gateways.v6.is_some())
+    }
+
+    fn has_rules(&self) -> bool {
+        matches!(self.attachment.kind, Kind::Bridge { .. })
     }
 
     fn rules(&self, owner: &Id) -> EndpointRules {
@@ -188,7 +194,7 @@ impl Engine {
         })
     }
 
-    /// Connects a container that was created and does not run yet, and lets others reach it.
+    /// Connects a container that was created and does not run yet, and lets others reach it; what its supervisor is to take back of the rules.
     ///
     /// # Errors
     /// What the kernel refuses; `Conflict` for a port that somebody has.
@@ -197,31 +203,40 @@ impl Engine {
         container: &Locked,
         sandbox: &mut Sandbox,
         starting: &Starting,
-    ) -> Result<()> {
+    ) -> Result<Option<GivenRules>> {
         if sandbox.endpoints.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let namespace = starting
             .network_namespace()
             .ok_or_else(|| Error::internal("the container has no network namespace of its own"))?
             .try_clone_to_owned()
             .context("keep the network namespace")?;
-        for endpoint in &sandbox.endpoints {
-            self.connect_endpoint(endpoint, namespace.as_fd())?;
+        let firewall = self.firewall();
+        let networks: Vec<_> =
+            sandbox.endpoints.iter().map(|endpoint| self.network_of(endpoint)).collect::<Result<_>>()?;
+        for (endpoint, network) in sandbox.endpoints.iter().zip(&networks) {
+            self.connect_endpoint(&firewall, network, endpoint, namespace.as_fd())?;
         }
-        let plan = self.plan_names(container, sandbox)?;
+        let plan = self.plan_names(container, sandbox, &networks)?;
         let listening = network::namespace::within(namespace.as_fd(), || {
             sandbox.endpoints.iter().try_for_each(|endpoint| link::configure(&endpoint.attachment))?;
             plan.as_ref().map(|_| super::names::listen()).transpose()
         })?;
         crash_point!("network.configured");
-        let ports = self.wanted_ports(container, sandbox)?;
-        let publishing = sandbox.endpoints.iter().find(|endpoint| endpoint.leads_out());
-        let relay_to = publishing.filter(|_| !ports.is_empty()).map(|endpoint| endpoint.addresses().collect());
+        let leading = sandbox.endpoints.iter().zip(&networks).find(|(endpoint, _)| endpoint.leads_out());
+        let ports = leading.map_or_else(|| Ok(Vec::new()), |(_, network)| wanted_ports(container, network))?;
+        let relay_to = leading.filter(|_| !ports.is_empty()).map(|(endpoint, _)| endpoint.addresses().collect());
         let names = plan.as_ref().zip(listening.as_ref()).map(|(plan, listening)| plan.told(listening));
-        let published = starting
-            .serve_network(ServedNetwork { ports: ports.clone(), relay_to, names })
-            .map_err(|error| self.with_holder(error, &ports))?;
+        let has_rules = sandbox.endpoints.iter().any(Endpoint::has_rules);
+        let published = if ports.is_empty() && names.is_none() && has_rules {
+            // The release will tell the rest.
+            Vec::new()
+        } else {
+            starting
+                .serve_network(ServedNetwork { ports: ports.clone(), relay_to, names, rules: None })
+                .map_err(|error| self.with_holder(error, &ports))?
+        };
         if let Some(endpoint) = sandbox.endpoints.iter_mut().find(|endpoint| endpoint.leads_out())
             && !published.is_empty()
         {
@@ -229,33 +244,43 @@ impl Engine {
             file::replace_json(container.directory(), layout::SANDBOX, sandbox, Durability::Lazy)?;
         }
         crash_point!("network.ports-known");
-        sandbox.endpoints.iter().try_for_each(|endpoint| self.open_endpoint(container, endpoint))
+        for (endpoint, network) in sandbox.endpoints.iter().zip(&networks) {
+            self.open_endpoint(&firewall, network, container, endpoint)?;
+        }
+        let plan = self.plan_rules(&container.id, sandbox);
+        Ok((!plan.endpoints.is_empty()).then(|| GivenRules { plan, socket: firewall.into_socket() }))
     }
 
-    /// Ports are published by the network that leads out; without one there is nobody to reach the container.
-    fn wanted_ports(&self, container: &Container, sandbox: &Sandbox) -> Result<Vec<PortRequest>> {
-        let Some(endpoint) = sandbox.endpoints.iter().find(|endpoint| endpoint.leads_out()) else {
-            return Ok(Vec::new());
-        };
-        let network = self.root.network(&endpoint.network)?;
-        let binding = network.as_ref().and_then(|network| network.record.options.get(option::HOST_BINDING));
-        let address = binding.and_then(|text| text.parse().ok()).filter(|address: &IpAddr| !address.is_unspecified());
-        plan::ports::requests(&container.record.settings, address)
+    /// What the packet filter knows of the container.
+    pub(super) fn plan_rules(&self, container: &Id, sandbox: &Sandbox) -> RulesPlan {
+        let endpoints = sandbox.endpoints.iter().filter(|endpoint| endpoint.has_rules());
+        RulesPlan {
+            tag: self.root.short_id.clone(),
+            endpoints: endpoints.map(|endpoint| endpoint.rules(container)).collect(),
+        }
+    }
+
+    pub(super) fn network_of(&self, endpoint: &Endpoint) -> Result<Network> {
+        self.root
+            .network(&endpoint.network)?
+            .ok_or_else(|| Error::not_found(format!("network {} was removed meanwhile", endpoint.network_name)))
     }
 
     /// Connects `namespace`, the container's, as its endpoint says. Names and rules follow by [`Engine::open_endpoint`].
     ///
     /// # Errors
     /// What the kernel refuses; what was made goes with the namespace.
-    pub(crate) fn connect_endpoint(&self, endpoint: &Endpoint, namespace: BorrowedFd<'_>) -> Result<()> {
-        let network = self
-            .root
-            .network(&endpoint.network)?
-            .ok_or_else(|| Error::not_found(format!("network {} was removed meanwhile", endpoint.network_name)))?;
+    pub(super) fn connect_endpoint(
+        &self,
+        firewall: &Firewall,
+        network: &Network,
+        endpoint: &Endpoint,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<()> {
         let connect = || {
-            self.ensure_network(&network)?;
+            let bridge = self.ensure_network(firewall, network)?;
             crash_point!("network.ensured");
-            link::attach(&endpoint.attachment, namespace)
+            link::attach(&endpoint.attachment, bridge, namespace)
         };
         connect().map_err(|error| error.context(format!("connect to network {}", endpoint.network_name)))
     }
@@ -264,15 +289,20 @@ impl Engine {
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub(crate) fn open_endpoint(&self, container: &Container, endpoint: &Endpoint) -> Result<()> {
-        if matches!(endpoint.attachment.kind, Kind::Bridge { .. }) {
-            self.attach_rules(&container.id, endpoint)?;
+    pub(super) fn open_endpoint(
+        &self,
+        firewall: &Firewall,
+        network: &Network,
+        container: &Container,
+        endpoint: &Endpoint,
+    ) -> Result<()> {
+        if endpoint.has_rules() {
+            attach_rules(firewall, &container.id, endpoint)?;
         }
         crash_point!("network.rules-attached");
         if endpoint.names.is_empty() {
             return Ok(());
         }
-        let Some(network) = self.root.network(&endpoint.network)? else { return Ok(()) };
         let text: Vec<String> = endpoint.addresses().map(|address| address.to_string()).collect();
         for name in &endpoint.names {
             network.add_name(name, &container.id, &text.join(","))?;
@@ -284,21 +314,15 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn attach_rules(&self, container: &Id, endpoint: &Endpoint) -> Result<()> {
-        let rules = endpoint.rules(container);
-        self.firewall().attach(&rules)?;
-        // Clients that sent before are led here from now on.
-        conntrack::forget_ports(&rules.published)
-    }
-
     /// Takes the container off a network: nobody reaches it by its names, ports or addresses when this returns, and they are free.
     ///
-    /// Idempotent: an endpoint whose addresses are somebody else's by now is left alone.
+    /// Idempotent: an endpoint whose addresses are somebody else's by now is left alone. Without a `firewall`, its rules were withdrawn by its supervisor.
     ///
     /// # Errors
     /// What could not be taken back; the addresses are kept then.
-    pub(crate) fn detach_endpoint(
+    pub(super) fn detach_endpoint(
         &self,
+        firewall: Option<&Firewall>,
         container: &Id,
         endpoint: &Endpoint,
         namespace: Option<BorrowedFd<'_>>,
@@ -315,25 +339,23 @@ impl Engine {
             network.remove_name(name, container)?;
         }
         crash_point!("network.unnamed-endpoint");
-        if matches!(endpoint.attachment.kind, Kind::Bridge { .. }) {
-            self.firewall().detach(&endpoint.rules(container))?;
+        let known = firewall.filter(|_| endpoint.has_rules()).map(|firewall| (firewall, endpoint.rules(container)));
+        if let Some((firewall, rules)) = &known {
+            firewall.detach(rules)?;
+            crash_point!("network.rules-detached");
         }
-        crash_point!("network.rules-detached");
         link::detach(&endpoint.attachment, namespace)?;
-        if matches!(endpoint.attachment.kind, Kind::Bridge { .. }) {
+        if let Some((firewall, rules)) = &known {
             // What is still tracked would lead to whoever has the addresses next.
-            conntrack::forget_endpoint(&endpoint.rules(container))?;
+            firewall.forget_flows(rules)?;
         }
         crash_point!("network.link-down");
-        self.release_endpoint(container, endpoint)
+        release(&network, container, endpoint)
     }
 
     fn release_endpoint(&self, container: &Id, endpoint: &Endpoint) -> Result<()> {
         let Some(network) = self.root.network(&endpoint.network)? else { return Ok(()) };
-        for address in endpoint.addresses() {
-            network.release(address, container)?;
-        }
-        Ok(())
+        release(&network, container, endpoint)
     }
 
     /// Takes a container that is down off all its networks.
@@ -341,11 +363,33 @@ impl Engine {
     /// # Errors
     /// As [`Engine::detach_endpoint`].
     pub(crate) fn detach_all(&self, container: &Container) -> Result<()> {
-        for endpoint in &container.sandbox()?.endpoints {
-            self.detach_endpoint(&container.id, endpoint, None)?;
+        let endpoints = container.sandbox()?.endpoints;
+        if endpoints.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // One that cannot be read tells nothing.
+        let last = State::read(container.directory()).ok().flatten();
+        let firewall = if last.is_some_and(|state| state.rules_withdrawn) { None } else { Some(self.firewall()) };
+        endpoints.iter().try_for_each(|endpoint| self.detach_endpoint(firewall.as_ref(), &container.id, endpoint, None))
     }
+}
+
+/// Ports are published by the network that leads out; without one there is nobody to reach the container.
+fn wanted_ports(container: &Container, network: &Network) -> Result<Vec<PortRequest>> {
+    let binding = network.record.options.get(option::HOST_BINDING);
+    let address = binding.and_then(|text| text.parse().ok()).filter(|address: &IpAddr| !address.is_unspecified());
+    plan::ports::requests(&container.record.settings, address)
+}
+
+pub(super) fn attach_rules(firewall: &Firewall, container: &Id, endpoint: &Endpoint) -> Result<()> {
+    let rules = endpoint.rules(container);
+    firewall.attach(&rules)?;
+    // Clients that sent before are led here from now on.
+    firewall.forget_ports(&rules.published)
+}
+
+fn release(network: &Network, container: &Id, endpoint: &Endpoint) -> Result<()> {
+    endpoint.addresses().try_for_each(|address| network.release(address, container))
 }
 
 /// One endpoint of each family leads out: that of the highest priority, then the first by the network's name, as in Docker.
@@ -357,7 +401,7 @@ fn choose_gateways(endpoints: &mut [Endpoint], priorities: &BTreeMap<Id, i64>) {
         let leading = endpoints.iter().filter(|endpoint| endpoint.attachment.gateways.of(version).is_some());
         let chosen = leading.min_by_key(|endpoint| rank(endpoint)).map(|endpoint| endpoint.network.clone());
         for endpoint in endpoints.iter_mut().filter(|endpoint| Some(&endpoint.network) != chosen.as_ref()) {
-            endpoint.attachment.gateways.forget(version);
+            endpoint.attachment.gateways.set(version, None);
         }
     }
 }

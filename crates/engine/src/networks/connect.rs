@@ -7,6 +7,7 @@ use base::{Context, Error, Result, crash_point};
 use network::{IpVersion, link};
 use supervisor::client::{Client, ServedNetwork};
 
+use super::attach::attach_rules;
 use super::record::Driver;
 use crate::caller::Operation;
 use crate::containers::record::{Locked, Sandbox};
@@ -81,19 +82,24 @@ impl Engine {
         sandbox.endpoints.push(endpoint.clone());
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
         crash_point!("network.connect-noted");
+        let firewall = self.firewall();
+        // Before there is something to take back.
         let connected = self
-            .connect_endpoint(&endpoint, namespace.as_fd())
+            .tell_rules(container, &sandbox)
+            .and_then(|()| self.connect_endpoint(&firewall, &network, &endpoint, namespace.as_fd()))
             .and_then(|()| network::namespace::within(namespace.as_fd(), || link::configure(&endpoint.attachment)))
-            .and_then(|()| self.open_endpoint(container, &endpoint))
+            .and_then(|()| self.open_endpoint(&firewall, &network, container, &endpoint))
             .and_then(|()| relay(container, &endpoint))
             .and_then(|()| self.serve_names_anew(container, &sandbox, namespace.as_fd()))
             .and_then(|()| self.update_network_files(container, &before, &sandbox))
             .map_err(|error| error.context(format!("connect {}", container.name())));
         if connected.is_err() {
-            self.detach_endpoint(&container.id, &endpoint, Some(namespace.as_fd()))?;
+            self.detach_endpoint(Some(&firewall), &container.id, &endpoint, Some(namespace.as_fd()))?;
             sandbox.endpoints.pop();
             sandbox.idle_ports.extend(endpoint.published);
             file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+            // To take back what is not there does no harm.
+            let _ = self.tell_rules(container, &sandbox);
         }
         connected
     }
@@ -138,13 +144,14 @@ impl Engine {
             return Ok(());
         };
         let endpoint = sandbox.endpoints[place].clone();
+        let firewall = self.firewall();
         // Its addresses may be somebody else's in a moment.
         if !endpoint.published.is_empty()
             && let Some(client) = Client::connect(container.directory())?
         {
             client.serve_network(ServedNetwork { relay_to: Some(Vec::new()), ..ServedNetwork::default() })?;
         }
-        self.detach_endpoint(&container.id, &endpoint, Some(namespace.as_fd()))?;
+        self.detach_endpoint(Some(&firewall), &container.id, &endpoint, Some(namespace.as_fd()))?;
         sandbox.endpoints.remove(place);
         self.move_gateway(&mut sandbox, &endpoint, namespace)?;
         let heir = sandbox.endpoints.iter().position(|other| other.leads_out() && !endpoint.published.is_empty());
@@ -153,25 +160,40 @@ impl Engine {
             None => sandbox.idle_ports.extend(endpoint.published),
         }
         file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+        self.tell_rules(container, &sandbox)?;
         if let Some(heir) = heir {
-            self.attach_rules(&container.id, &sandbox.endpoints[heir])?;
+            attach_rules(&firewall, &container.id, &sandbox.endpoints[heir])?;
             relay(container, &sandbox.endpoints[heir])?;
         }
         self.serve_names_anew(container, &sandbox, namespace.as_fd())?;
         self.update_network_files(container, &before, &sandbox)
     }
 
+    /// Tells the supervisor what it takes back of the rules from now on.
+    fn tell_rules(&self, container: &Locked, sandbox: &Sandbox) -> Result<()> {
+        let Some(client) = Client::connect(container.directory())? else { return Ok(()) };
+        let rules = Some(self.plan_rules(&container.id, sandbox));
+        client.serve_network(ServedNetwork { rules, ..ServedNetwork::default() }).map(|_| ())
+    }
+
     /// Lets another network lead out after `gone` has.
     fn move_gateway(&self, sandbox: &mut Sandbox, gone: &super::Endpoint, namespace: &OwnedFd) -> Result<()> {
-        let left = gone.attachment.gateways;
+        let mut left = gone.attachment.gateways;
         for endpoint in &mut sandbox.endpoints {
             let Some(network) = self.root.network(&endpoint.network)? else { continue };
             let gateways = &mut endpoint.attachment.gateways;
             let before = *gateways;
-            gateways.v4 = gateways.v4.or_else(|| left.v4.and_then(|_| network.record.way_out(IpVersion::V4)));
-            gateways.v6 = gateways.v6.or_else(|| left.v6.and_then(|_| network.record.way_out(IpVersion::V6)));
+            for version in IpVersion::ALL {
+                if gateways.of(version).is_none()
+                    && left.of(version).is_some()
+                    && network.record.way_out(version).is_some()
+                {
+                    gateways.set(version, network.record.way_out(version));
+                    left.set(version, None);
+                }
+            }
             if *gateways != before {
-                return link::route_by(&endpoint.attachment, namespace.as_fd());
+                link::route_by(&endpoint.attachment, namespace.as_fd())?;
             }
         }
         Ok(())

@@ -74,10 +74,11 @@ impl Engine {
         record.pools = self.choose_pools(&record, subnets, ipv6)?;
         let network = self.write_network(record)?;
         crash_point!("network.written");
+        let firewall = self.firewall();
         let made = match network.record.driver {
-            Driver::Bridge if self.firewall().is_whole()? => self.bring_up_network(&network),
+            Driver::Bridge if firewall.is_whole()? => self.bring_up_network(&firewall, &network),
             // It is the first, or the others have lost their rules as well.
-            Driver::Bridge => self.put_back_rules(),
+            Driver::Bridge => self.put_back_all(&firewall, &network),
             _ => Ok(()),
         };
         if let Err(error) = made {

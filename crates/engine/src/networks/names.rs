@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use base::{Error, Result};
+use base::{Context, Error, Result};
 use network::names::{self, Listening, Resolution};
 use network::{firewall, namespace};
 use supervisor::client::{Client, ServedNetwork};
 use supervisor::protocol::{NamedNetwork, NamesPlan};
 
+use super::record::Network;
 use crate::containers::record::{Container, Sandbox};
 use crate::{Engine, plan};
 
@@ -46,23 +47,24 @@ impl Engine {
     ///
     /// # Errors
     /// When a network or the host's `resolv.conf` cannot be read.
-    pub(super) fn plan_names(&self, container: &Container, sandbox: &Sandbox) -> Result<Option<Names>> {
+    pub(super) fn plan_names(
+        &self,
+        container: &Container,
+        sandbox: &Sandbox,
+        networks: &[Network],
+    ) -> Result<Option<Names>> {
         let settings = &container.record.settings;
         let host = self.host_resolv_conf()?;
         if !uses_resolver(sandbox, &plan::files::servers(settings, &host)) {
             return Ok(None);
         }
-        let mut networks = Vec::new();
+        let forward = networks.iter().any(|network| !network.record.internal);
+        let mut named = Vec::new();
         let mut directories = Vec::new();
-        let mut forward = false;
-        for endpoint in &sandbox.endpoints {
-            let Some(network) = self.root.network(&endpoint.network)? else { continue };
-            forward |= !network.record.internal;
-            if network.record.has_names() {
-                let subnets = network.record.pools.iter().map(|pool| pool.subnet).collect();
-                networks.push(NamedNetwork { name: network.record.name.clone(), subnets });
-                directories.push(network.directory);
-            }
+        for Network { record, directory } in networks.iter().filter(|network| network.record.has_names()) {
+            let subnets = record.pools.iter().map(|pool| pool.subnet).collect();
+            named.push(NamedNetwork { name: record.name.clone(), subnets });
+            directories.push(directory.try_clone().context("keep a network's directory")?);
         }
         let upstreams = plan::files::servers(settings, &host).into_iter().map(|server| SocketAddr::new(server, 53));
         let resolution = Resolution {
@@ -71,7 +73,7 @@ impl Engine {
             forward,
             ..Resolution::default()
         };
-        Ok(Some(Names { plan: NamesPlan { resolution, networks }, directories }))
+        Ok(Some(Names { plan: NamesPlan { resolution, networks: named }, directories }))
     }
 
     /// Names that only this container uses: of the host, and of the containers that it is linked to.
@@ -127,7 +129,9 @@ impl Engine {
         sandbox: &Sandbox,
         namespace: BorrowedFd<'_>,
     ) -> Result<()> {
-        let Some(names) = self.plan_names(container, sandbox)? else { return Ok(()) };
+        let networks: Vec<_> =
+            sandbox.endpoints.iter().map(|endpoint| self.network_of(endpoint)).collect::<Result<_>>()?;
+        let Some(names) = self.plan_names(container, sandbox, &networks)? else { return Ok(()) };
         let Some(client) = Client::connect(container.directory())? else { return Ok(()) };
         let listening = namespace::within(namespace, listen)?;
         client.serve_network(ServedNetwork { names: Some(names.told(&listening)), ..ServedNetwork::default() })?;

@@ -1,8 +1,10 @@
 //! Puts back what somebody took away: rules after another program has flushed them, bridges that were deleted by hand.
 
 use base::{Kind, Result};
+use network::firewall::Firewall;
 use network::link;
 
+use super::attach::attach_rules;
 use super::record::{Driver, Network};
 use crate::caller::Operation;
 use crate::{Caller, Engine, layout};
@@ -14,21 +16,23 @@ impl Engine {
     /// What the kernel refuses; the others are made all the same.
     pub fn reload_networks(&self, caller: &Caller) -> Result<()> {
         caller.permit(Operation::Change, "reload the networks")?;
-        self.put_back_rules()
+        let _machine = super::create::lock_machine()?;
+        self.put_back_rules(&self.firewall())
     }
 
-    /// The same for who has found something missing.
-    pub(super) fn put_back_rules(&self) -> Result<()> {
+    /// The same for who has found something missing, and holds the lock on the network namespace.
+    pub(super) fn put_back_rules(&self, firewall: &Firewall) -> Result<()> {
         let mut first = Ok(());
         for network in self.root.made_networks()? {
             if network.record.driver == Driver::Bridge {
-                first = first.and(self.bring_up_network(&network).and_then(|()| self.put_back_endpoints(&network)));
+                let put_back = self.bring_up_network(firewall, &network);
+                first = first.and(put_back.and_then(|()| self.put_back_endpoints(firewall, &network)));
             }
         }
         first
     }
 
-    fn put_back_endpoints(&self, network: &Network) -> Result<()> {
+    fn put_back_endpoints(&self, firewall: &Firewall, network: &Network) -> Result<()> {
         for (address, owner) in network.owned()? {
             let Some(container) = self.root.load(&owner)? else { continue };
             if !base::lock::Lock::is_held(container.directory(), layout::ALIVE)? {
@@ -39,7 +43,7 @@ impl Engine {
                 if !is_this {
                     continue;
                 }
-                match link::rejoin(&endpoint.attachment).and_then(|()| self.attach_rules(&owner, endpoint)) {
+                match link::rejoin(&endpoint.attachment).and_then(|()| attach_rules(firewall, &owner, endpoint)) {
                     // It ended meanwhile.
                     Err(error) if error.kind() == Kind::NotFound => {}
                     attached => attached?,
@@ -50,8 +54,8 @@ impl Engine {
     }
 
     /// Removes from the packet filter what containers that died without anybody noticing have left there.
-    pub(super) fn sweep_rules(&self) -> Result<()> {
-        self.firewall().sweep(|owner| match owner.parse() {
+    pub(super) fn sweep_rules(&self, firewall: &Firewall) -> Result<()> {
+        firewall.sweep(|owner| match owner.parse() {
             Ok(id) => match self.root.container_directory(&id) {
                 Ok(Some(directory)) => {
                     let held = |name| base::lock::Lock::is_held(std::os::fd::AsFd::as_fd(&directory), name);

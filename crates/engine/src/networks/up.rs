@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use network::IpVersion;
 use network::firewall::{Firewall, NetworkRules, RouterGuard};
 use network::forwarding;
-use network::link::{self, Bridge};
+use network::link::{self, Bridge, Link};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Driver, Network, NetworkRecord, option};
@@ -30,27 +30,47 @@ impl Engine {
         Firewall::new(&self.root.short_id)
     }
 
-    /// Sees to it that the network's bridge and rules are there; cheap where they are.
+    /// Sees to it that the network's bridge and rules are there; cheap where they are, and then the bridge is returned.
     ///
     /// # Errors
     /// What the kernel refuses, and what it lacks.
-    pub(super) fn ensure_network(&self, network: &Network) -> Result<()> {
+    pub(super) fn ensure_network(&self, firewall: &Firewall, network: &Network) -> Result<Option<Link>> {
         if network.record.driver != Driver::Bridge {
-            return Ok(());
+            return Ok(None);
         }
+        let bridge = self.find_whole(firewall, network)?;
+        if bridge.is_some() {
+            return Ok(bridge);
+        }
+        // Of several who miss it at once, one makes it.
+        let _machine = super::create::lock_machine()?;
+        if self.find_whole(firewall, network)?.is_none() {
+            self.put_back_all(firewall, network)?;
+        }
+        Ok(None)
+    }
+
+    /// Puts back what is missing of all networks; what is wrong with others than `network` is not its matter.
+    ///
+    /// # Errors
+    /// What keeps `network` down.
+    pub(super) fn put_back_all(&self, firewall: &Firewall, network: &Network) -> Result<()> {
+        let put_back = self.put_back_rules(firewall);
+        if self.find_whole(firewall, network)?.is_some() { Ok(()) } else { put_back }
+    }
+
+    /// The network's bridge, where it is up and the rules are there.
+    fn find_whole(&self, firewall: &Firewall, network: &Network) -> Result<Option<Link>> {
         let bridge = link::find(&network.record.bridge_name())?;
-        let is_up = bridge.is_some_and(|bridge| bridge.is_up && bridge.alias == self.alias(&network.record));
-        if is_up && self.firewall().is_whole()? {
-            return Ok(());
-        }
-        self.put_back_rules()
+        let bridge = bridge.filter(|bridge| bridge.is_up && bridge.alias == self.alias(&network.record));
+        if bridge.is_some() && firewall.is_whole()? { Ok(bridge) } else { Ok(None) }
     }
 
     /// Makes what is missing of the bridge and the rules. Repeating it changes nothing.
     ///
     /// # Errors
     /// As [`Engine::ensure_network`].
-    pub(super) fn bring_up_network(&self, network: &Network) -> Result<()> {
+    pub(super) fn bring_up_network(&self, firewall: &Firewall, network: &Network) -> Result<()> {
         let record = &network.record;
         let router_guard = self.forward(record)?;
         let gateway = |pool: &super::Pool| IpNet::new(pool.gateway?, pool.subnet.prefix_len()).ok();
@@ -61,14 +81,13 @@ impl Engine {
             hardware_address: hardware_address(record),
             addresses: record.pools.iter().filter_map(gateway).collect(),
         };
-        let firewall = self.firewall();
         // Rules stand before there is something to reach.
         firewall.bring_up(&NetworkRules { router_guard, ..rules(record) })?;
         crash_point!("network.rules-made");
         bridge.bring_up()?;
         firewall.open_foreign(&bridge.name)?;
         crash_point!("network.foreign-opened");
-        self.sweep_rules()
+        self.sweep_rules(firewall)
     }
 
     /// Takes bridge and rules away.
@@ -82,8 +101,9 @@ impl Engine {
         {
             link::remove(&bridge.name)?;
         }
-        self.firewall().close_foreign(&record.bridge_name())?;
-        self.firewall().take_down(&rules(record))
+        let firewall = self.firewall();
+        firewall.close_foreign(&record.bridge_name())?;
+        firewall.take_down(&rules(record))
     }
 
     /// Whose a bridge is.

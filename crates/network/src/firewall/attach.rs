@@ -7,7 +7,7 @@ use base::Result;
 
 use super::bring_up::version;
 use super::change::{Entry, is_there};
-use super::nftables::{self, Batch};
+use super::nftables::Batch;
 use super::ruleset::{ADDRESSES, ANYWHERE, OWN, PORTS, PUBLISHED, Place, RANGES};
 use super::set::{Element, Value, every};
 use super::{EndpointRules, Firewall};
@@ -24,9 +24,7 @@ impl Firewall {
         let mut batch = Batch::default();
         self.add_all(&mut batch, &entries);
         let action = format!("let the packet filter know {}", endpoint.interface);
-        let mut socket = nftables::open()?;
-        let outcome = batch.commit(&mut socket, None)?;
-        nftables::close(socket);
+        let outcome = self.with_socket(|socket| batch.commit(socket, None))?;
         if is_there(&outcome) {
             return self.settle(&action, |socket, batch| self.replace(socket, batch, &entries));
         }

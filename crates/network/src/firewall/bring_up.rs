@@ -43,15 +43,14 @@ impl Firewall {
     }
 
     pub(super) fn whole(&self, socket: &mut Socket) -> Result<bool> {
+        let (mut chains, mut wanted) = (Vec::new(), Vec::new());
         for place in PLACES {
-            let table = place.table(&self.tag);
             for chain in place.chains() {
-                if nftables::rules_in(socket, &table, chain.name)? != u32::try_from(chain.rules.len()).ok() {
-                    return Ok(false);
-                }
+                chains.push((place.table(&self.tag), chain.name));
+                wanted.push(u32::try_from(chain.rules.len()).ok());
             }
         }
-        Ok(true)
+        Ok(nftables::rules_in(socket, &chains)? == wanted)
     }
 }
 

@@ -45,19 +45,19 @@ impl Firewall {
         action: &str,
         mut prepare: impl FnMut(&mut Socket, &mut Batch) -> Result<()>,
     ) -> Result<()> {
-        let mut socket = nftables::open()?;
-        let mut outcome = Outcome::Overtaken;
-        for _ in 0..ATTEMPTS {
-            let generation = nftables::generation(&mut socket)?;
-            let mut batch = Batch::default();
-            prepare(&mut socket, &mut batch)?;
-            outcome = batch.commit(&mut socket, Some(generation))?;
-            if !matches!(outcome, Outcome::Overtaken) {
-                break;
+        self.with_socket(|socket| {
+            let mut outcome = Outcome::Overtaken;
+            for _ in 0..ATTEMPTS {
+                let generation = nftables::generation(socket)?;
+                let mut batch = Batch::default();
+                prepare(socket, &mut batch)?;
+                outcome = batch.commit(socket, Some(generation))?;
+                if !matches!(outcome, Outcome::Overtaken) {
+                    break;
+                }
             }
-        }
-        nftables::close(socket);
-        outcome.into_result(action)
+            outcome.into_result(action)
+        })
     }
 
     /// Puts into `batch` what brings in each of `wanted` in place of what is there.

@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use base::{Failure, Result};
 use rustix::io::Errno;
 
-use super::EndpointRules;
 use super::attributes::{Attributes, number};
-use super::nftables::{answered, open};
+use super::nftables::answered;
+use super::{EndpointRules, Firewall};
 use crate::link;
 use crate::netlink::{Request, Socket, attributes_of};
 use crate::port::{Protocol, PublishedPort};
@@ -58,47 +58,52 @@ enum Narrow {
     Protocol(u8, Protocol),
 }
 
-/// Deletes the entries of the endpoint's addresses: what comes from there, what goes there, and what is led there by a published port.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn forget_endpoint(endpoint: &EndpointRules) -> Result<()> {
-    let addresses = &endpoint.addresses;
-    let narrow: Vec<_> = addresses
-        .iter()
-        .flat_map(|address| [Narrow::Source(ORIGINAL, *address), Narrow::Source(REPLY, *address)])
-        .collect();
-    let has = |address: Option<IpAddr>| address.is_some_and(|address| addresses.contains(&address));
-    forget(&narrow, |entry| has(entry.original.source) || has(entry.reply.source))
-}
-
-/// Deletes the entries of UDP flows to these ports of the host, wherever they lead: a client that sent before is led to where the port now leads.
-///
-/// Without UDP among the `published`, nothing is looked for: a TCP client connects anew.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn forget_ports(published: &[PublishedPort]) -> Result<()> {
-    let ports: Vec<_> = published.iter().filter(|port| port.protocol == Protocol::Udp).collect();
-    if ports.is_empty() || count(&mut open()?)? == 0 {
-        return Ok(());
+impl Firewall {
+    /// Deletes the entries of the endpoint's addresses: what comes from there, what goes there, and what is led there by a published port.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn forget_flows(&self, endpoint: &EndpointRules) -> Result<()> {
+        let addresses = &endpoint.addresses;
+        let narrow: Vec<_> = addresses
+            .iter()
+            .flat_map(|address| [Narrow::Source(ORIGINAL, *address), Narrow::Source(REPLY, *address)])
+            .collect();
+        let has = |address: Option<IpAddr>| address.is_some_and(|address| addresses.contains(&address));
+        self.with_socket(|socket| {
+            forget(socket, &narrow, |entry| has(entry.original.source) || has(entry.reply.source))
+        })
     }
-    let own: Vec<IpAddr> = link::addresses()?.into_iter().map(|(_, address)| address.addr()).collect();
-    let narrow = [Narrow::Protocol(2, Protocol::Udp), Narrow::Protocol(10, Protocol::Udp)];
-    forget(&narrow, |Entry { original, .. }| {
-        let Some(destination) = original.destination else { return false };
-        let is_local = destination.is_loopback() || own.contains(&destination);
-        let is_of = |port: &&PublishedPort| {
-            let host = port.host_address.filter(|address| !address.is_unspecified());
-            host.is_none_or(|address| address == destination) && port.host_ports.contains(&original.destination_port)
+
+    /// Deletes the entries of UDP flows to these ports of the host, wherever they lead: a client that sent before is led to where the port now leads.
+    ///
+    /// Without UDP among the `published`, nothing is looked for: a TCP client connects anew.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn forget_ports(&self, published: &[PublishedPort]) -> Result<()> {
+        let ports: Vec<_> = published.iter().filter(|port| port.protocol == Protocol::Udp).collect();
+        if ports.is_empty() || self.with_socket(count)? == 0 {
+            return Ok(());
+        }
+        let own: Vec<IpAddr> = link::addresses()?.into_iter().map(|(_, address)| address.addr()).collect();
+        let narrow = [Narrow::Protocol(2, Protocol::Udp), Narrow::Protocol(10, Protocol::Udp)];
+        let is_stale = |Entry { original, .. }: &Entry| {
+            let Some(destination) = original.destination else { return false };
+            let is_local = destination.is_loopback() || own.contains(&destination);
+            let is_of = |port: &&PublishedPort| {
+                let host = port.host_address.filter(|address| !address.is_unspecified());
+                host.is_none_or(|address| address == destination)
+                    && port.host_ports.contains(&original.destination_port)
+            };
+            is_local && original.protocol == Protocol::Udp.number() && ports.iter().any(is_of)
         };
-        is_local && original.protocol == Protocol::Udp.number() && ports.iter().any(is_of)
-    })
+        self.with_socket(|socket| forget(socket, &narrow, is_stale))
+    }
 }
 
-fn forget(narrow: &[Narrow], is_stale: impl Fn(&Entry) -> bool) -> Result<()> {
-    let mut socket = open()?;
-    let requests = match count(&mut socket)? {
+fn forget(socket: &mut Socket, narrow: &[Narrow], is_stale: impl Fn(&Entry) -> bool) -> Result<()> {
+    let requests = match count(socket)? {
         0 => return Ok(()),
         1..=FEW => vec![message(GET, Attributes::of_message(0, 0))],
         _ => narrow.iter().map(|narrow| message(GET, narrow.request())).collect(),

@@ -7,7 +7,7 @@ mod attach;
 mod attributes;
 mod bring_up;
 mod change;
-pub mod conntrack;
+mod conntrack;
 mod foreign;
 mod nftables;
 mod redirect_names;
@@ -18,12 +18,15 @@ mod sweep;
 mod take_down;
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
 use base::Result;
 use ipnet::IpNet;
 pub use redirect_names::redirect_names;
 use serde::{Deserialize, Serialize};
 
+use crate::netlink::Socket;
 use crate::port::PublishedPort;
 
 /// What a network allows.
@@ -72,17 +75,34 @@ pub struct EndpointRules {
     pub published: Vec<PublishedPort>,
 }
 
-/// The packet filter of a state root.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The packet filter of a state root, in the network namespace where it is first used.
+///
+/// All that is done by one of these goes over one socket. After something was removed, by whomever, the kernel lets whoever closes such a socket
+/// wait until no packet can see it any more, and with that everybody who changes the packet filter: 10 ms, measured on Linux 6.18. So it is opened as rarely as possible, and
+/// given away to a process that nobody waits for.
+#[derive(Debug)]
 pub struct Firewall {
     tag: String,
+    socket: Mutex<Option<Socket>>,
 }
 
 impl Firewall {
     /// That of the state root with this `tag`; the usual one has none.
     #[must_use]
     pub fn new(tag: &str) -> Self {
-        Self { tag: tag.to_owned() }
+        Self { tag: tag.to_owned(), socket: Mutex::default() }
+    }
+
+    /// The same over a socket that another process gave away.
+    #[must_use]
+    pub fn on(tag: &str, socket: OwnedFd) -> Self {
+        Self { tag: tag.to_owned(), socket: Mutex::new(Some(Socket::of(socket))) }
+    }
+
+    /// The socket, to be given away; `None` when nothing was done.
+    #[must_use]
+    pub fn into_socket(mut self) -> Option<OwnedFd> {
+        self.take_socket().map(Socket::into_descriptor)
     }
 
     /// Whether our tables are there with all their rules. A program that flushes all tables, as firewalls do when they are reloaded, takes them away;
@@ -91,6 +111,28 @@ impl Firewall {
     /// # Errors
     /// When the kernel could not be asked.
     pub fn is_whole(&self) -> Result<bool> {
-        self.whole(&mut nftables::open()?)
+        self.with_socket(|socket| self.whole(socket))
+    }
+
+    fn with_socket<T>(&self, work: impl FnOnce(&mut Socket) -> Result<T>) -> Result<T> {
+        let mut kept = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = match &mut *kept {
+            Some(socket) => socket,
+            None => kept.insert(nftables::open()?),
+        };
+        work(socket)
+    }
+
+    fn take_socket(&mut self) -> Option<Socket> {
+        self.socket.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Firewall {
+    /// In a thread of its own: a daemon's client does not wait for the kernel.
+    fn drop(&mut self) {
+        if let Some(socket) = self.take_socket() {
+            let _ = std::thread::Builder::new().name("netfilter".to_owned()).spawn(move || drop(socket));
+        }
     }
 }

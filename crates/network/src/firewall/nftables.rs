@@ -232,12 +232,6 @@ pub(super) fn open() -> Result<Socket> {
     Socket::open(Family::Netfilter)
 }
 
-/// Closes it in a thread of its own: where somebody removed something shortly before, the kernel lets the closing wait until no packet can see it any
-/// more, 10 ms, measured on Linux 6.18.
-pub(super) fn close(socket: Socket) {
-    let _ = std::thread::Builder::new().name("netfilter".to_owned()).spawn(move || drop(socket));
-}
-
 /// The number of the present rules: each committed batch raises it.
 ///
 /// # Errors
@@ -262,15 +256,23 @@ pub(super) fn exists(socket: &mut Socket, table: &Table) -> Result<bool> {
     Ok(found(socket.ask(&new(GET_TABLE, 0, body))?)?.is_some())
 }
 
-/// How many rules the chain has; `None`: it is not there.
+/// How many rules each of a few chains has; `None`: it is not there.
 ///
 /// # Errors
 /// When the kernel could not be asked.
-pub(super) fn rules_in(socket: &mut Socket, table: &Table, chain: &str) -> Result<Option<u32>> {
-    let body = Attributes::of_message(table.family, 0).text(1, &table.name).text(3, chain);
-    let Some(answers) = found(socket.ask(&new(GET_CHAIN, 0, body))?)? else { return Ok(None) };
-    let uses = answers.iter().flat_map(|answer| answered(&answer.body)).find(|(kind, _)| *kind == 6);
-    Ok(Some(uses.map_or(0, |(_, content)| number(content))))
+pub(super) fn rules_in(socket: &mut Socket, chains: &[(Table, &str)]) -> Result<Vec<Option<u32>>> {
+    let ask = |(table, chain): &(Table, &str)| {
+        new(GET_CHAIN, 0, Attributes::of_message(table.family, 0).text(1, &table.name).text(3, chain))
+    };
+    let outcomes = socket.ask_each(&chains.iter().map(ask).collect::<Vec<_>>())?;
+    outcomes
+        .into_iter()
+        .map(|outcome| {
+            let Some(answers) = found(outcome)? else { return Ok(None) };
+            let uses = answers.iter().flat_map(|answer| answered(&answer.body)).find(|(kind, _)| *kind == 6);
+            Ok(Some(uses.map_or(0, |(_, content)| number(content))))
+        })
+        .collect()
 }
 
 /// The element at the key of `element`, where it is exact, or over it.

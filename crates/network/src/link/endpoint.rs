@@ -6,13 +6,18 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use base::{Error, Result};
 use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::link::{InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkFlags, MacVlanMode};
+use netlink_packet_route::link::{
+    InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkFlags, MacVlanMode,
+};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::{look, message};
-use crate::netlink::{Family, Refusal, Socket};
+use super::{Link, look, message};
+use crate::netlink::{Family, Refusal, Request, Socket};
 use crate::{IpVersion, namespace};
+
+/// Where the module `br_netfilter` is loaded, whether it is in force here.
+const BRIDGED_IS_FILTERED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 /// How the container's interface is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +71,11 @@ impl Gateways {
         }
     }
 
-    /// Another network leads out.
-    pub fn forget(&mut self, version: IpVersion) {
+    /// Makes `gateway` that of one version; `None`: another network leads out.
+    pub fn set(&mut self, version: IpVersion, gateway: Option<IpAddr>) {
         match version {
-            IpVersion::V4 => self.v4 = None,
-            IpVersion::V6 => self.v6 = None,
+            IpVersion::V4 => self.v4 = gateway,
+            IpVersion::V6 => self.v6 = gateway,
         }
     }
 }
@@ -92,15 +97,16 @@ pub struct Attachment {
     pub gateways: Gateways,
 }
 
-/// Puts an interface into the namespace of a container; [`configure`] does the rest there.
+/// Puts an interface into the namespace of a container; [`configure`] does the rest there. A bridge that is not `known` is looked for.
 ///
 /// # Errors
 /// `NotFound` when the bridge or the parent is not there; `Conflict` when the host has an interface of the port's name. Nothing is left then.
-pub fn attach(attachment: &Attachment, container: BorrowedFd<'_>) -> Result<()> {
+pub fn attach(attachment: &Attachment, known: Option<Link>, container: BorrowedFd<'_>) -> Result<()> {
     let mut socket = Socket::open(Family::Route)?;
     match &attachment.kind {
         Kind::Bridge { bridge, port, isolated } => {
-            let controller = look::find_by(&mut socket, bridge)?
+            let found = known.map_or_else(|| look::find_by(&mut socket, bridge), |link| Ok(Some(link)))?;
+            let controller = found
                 .ok_or_else(|| Error::not_found(format!("the bridge {bridge} is gone: start again, which makes it")))?;
             let mtu = if attachment.mtu == 0 { controller.mtu } else { attachment.mtu };
             let attachment = Attachment { mtu, ..attachment.clone() };
@@ -133,17 +139,28 @@ fn make_pair(
     ];
     attributes.push(message::info(InfoKind::Veth, Some(InfoData::Veth(InfoVeth::Peer(peer)))));
     let mut requests = vec![message::new_link(attributes, LinkFlags::Up)];
-    if isolated {
-        requests.push(message::isolate(port));
-    }
+    requests.extend(port_settings(port, isolated.then_some(InfoBridgePort::Isolated(true))));
     match socket.batch(&requests)? {
         Ok(()) => Ok(()),
         Err(refusal) if refusal.index > 0 => {
             let _ = super::remove(port);
-            Err(refused("isolate", port, refusal))
+            Err(refused("set up", port, refusal))
         }
         Err(refusal) => Err(refused("make", port, refusal)),
     }
+}
+
+/// What differs from a new port of a bridge.
+///
+/// A container that reaches itself by its own published port sends frames back to where they come from. By routing that works in any case; where the host hands
+/// bridged packets to its packet filter, they are translated on the bridge, which drops them without hairpin mode. Elsewhere it stays off: it sends a container its own
+/// search for duplicate addresses.
+fn port_settings(port: &str, isolation: Option<InfoBridgePort>) -> Option<Request> {
+    let mut settings: Vec<_> = isolation.into_iter().collect();
+    if std::fs::read(BRIDGED_IS_FILTERED).is_ok_and(|text| text.starts_with(b"1")) {
+        settings.push(InfoBridgePort::HairpinMode(true));
+    }
+    if settings.is_empty() { None } else { Some(message::change_port(port, settings)) }
 }
 
 fn make_macvlan(
@@ -216,7 +233,7 @@ pub fn rejoin(attachment: &Attachment) -> Result<()> {
     }
     let mut requests =
         vec![message::change_link(link.index, vec![LinkAttribute::Controller(controller.index)], Some(true))];
-    requests.extend(isolated.then(|| message::isolate(port)));
+    requests.extend(port_settings(port, isolated.then_some(InfoBridgePort::Isolated(true))));
     socket.batch(&requests)?.map_err(|refusal| refused("put back", port, refusal))
 }
 

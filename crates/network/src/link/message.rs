@@ -45,9 +45,9 @@ pub(super) fn change_link(index: u32, attributes: Vec<LinkAttribute>, up: Option
     request(&RouteNetlinkMessage::NewLink(message), 0)
 }
 
-/// Keeps a port of a bridge from reaching other such ports.
-pub(super) fn isolate(port: &str) -> Request {
-    let data = link::InfoPortData::BridgePort(vec![link::InfoBridgePort::Isolated(true)]);
+/// Changes a port of a bridge.
+pub(super) fn change_port(port: &str, settings: Vec<link::InfoBridgePort>) -> Request {
+    let data = link::InfoPortData::BridgePort(settings);
     let info = vec![link::LinkInfo::PortKind(link::InfoPortKind::Bridge), link::LinkInfo::PortData(data)];
     change_link(0, vec![LinkAttribute::IfName(port.to_owned()), LinkAttribute::LinkInfo(info)], None)
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use base::Context;
-use network::firewall::conntrack;
+use network::link::{Attachment, Gateways, Kind, attach};
 use network::netlink::{Family, Request, Socket, attributes_of};
 use network::port::{Protocol, PublishedPort};
 
@@ -175,7 +175,7 @@ fn an_udp_client_does_not_reach_the_next_container() {
     world.host.run(|| world.firewall.detach(&first.rules));
     send(5000);
     server.recv_from(&mut [0; 8]).unwrap();
-    world.host.run(|| conntrack::forget_endpoint(&first.rules));
+    world.host.run(|| world.firewall.forget_flows(&first.rules));
     send(5000);
     assert!(silent(&server));
     // That of somebody else is not touched.
@@ -185,7 +185,7 @@ fn an_udp_client_does_not_reach_the_next_container() {
     let server = second.inside.udp("0.0.0.0:50");
     send(5000);
     assert!(silent(&server));
-    world.host.run(|| conntrack::forget_ports(&second.rules.published).context("forget"));
+    world.host.run(|| world.firewall.forget_ports(&second.rules.published).context("forget"));
     send(5000);
     server.recv_from(&mut [0; 8]).unwrap();
 }
@@ -220,9 +220,32 @@ fn flows_are_found_among_many() {
     assert!(count(5001) > 10_000);
     let rules = [&container.rules, &crowded.rules];
     assert_eq!((count(5000), from_inside()), (2, 1));
-    world.host.run(|| conntrack::forget_endpoint(rules[0]));
+    world.host.run(|| world.firewall.forget_flows(rules[0]));
     assert_eq!((count(5000), from_inside()), (0, 0));
     assert!(count(5001) > 10_000);
-    world.host.run(|| conntrack::forget_ports(&rules[1].published));
+    world.host.run(|| world.firewall.forget_ports(&rules[1].published));
     assert_eq!(count(5001), 0);
+}
+
+#[test]
+fn a_port_sends_back_frames_where_the_bridge_translates_them() {
+    let host = Namespace::new();
+    host.shell("ip link add br1 type bridge; ip link set br1 up");
+    for (frames, isolated, hairpin) in [(0, false, "off"), (1, false, "on"), (1, true, "on"), (0, true, "off")] {
+        host.filter_frames(frames);
+        let inside = Namespace::new();
+        let attachment = Attachment {
+            kind: Kind::Bridge { bridge: "br1".to_owned(), port: "veth1".to_owned(), isolated },
+            interface: "eth0".to_owned(),
+            hardware_address: [2, 0x42, 0, 0, 0, 2],
+            mtu: 0,
+            addresses: Vec::new(),
+            gateways: Gateways::default(),
+        };
+        host.run(|| attach(&attachment, None, inside.descriptor()));
+        let shown = host.shell("ip -d link show dev veth1");
+        assert!(shown.contains(&format!("hairpin {hairpin}")), "{frames} {isolated}: {shown}");
+        assert!(shown.contains(&format!("isolated {}", if isolated { "on" } else { "off" })), "{shown}");
+        host.shell("ip link del veth1");
+    }
 }

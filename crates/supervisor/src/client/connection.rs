@@ -1,7 +1,7 @@
 //! One connection to a supervisor.
 
 use crate::files;
-use crate::protocol::{self, Attach, Condition, Exec, NamesPlan, Reply, Request, SignalMeaning, Stop};
+use crate::protocol::{self, Attach, Condition, Exec, NamesPlan, Reply, Request, RulesPlan, SignalMeaning, Stop};
 use crate::restart::Policy;
 use crate::state::State;
 use base::id::Id;
@@ -43,6 +43,8 @@ pub struct ServedNetwork<'a> {
     pub relay_to: Option<Vec<IpAddr>>,
     /// How names are answered from now on, with the descriptors that [`Request::ServeNetwork`] names; `None`: as before.
     pub names: Option<(NamesPlan, Vec<BorrowedFd<'a>>)>,
+    /// What it takes back when the container has exited for good; `None`: as before.
+    pub rules: Option<RulesPlan>,
 }
 
 impl Client {
@@ -149,12 +151,12 @@ impl Client {
     /// # Errors
     /// `Conflict` when somebody has one of them: none is held then.
     pub fn serve_network(&self, served: ServedNetwork<'_>) -> Result<Vec<PublishedPort>> {
-        let ServedNetwork { ports, relay_to, names } = served;
+        let ServedNetwork { ports, relay_to, names, rules } = served;
         let (names, descriptors) = match names {
             Some((plan, descriptors)) => (Some(plan), descriptors),
             None => (None, Vec::new()),
         };
-        self.tell(&Request::ServeNetwork { ports, relay_to, names }, &descriptors)?;
+        self.tell(&Request::ServeNetwork { ports, relay_to, names, rules }, &descriptors)?;
         match self.answer()?.0 {
             Reply::Serving { ports } => Ok(ports),
             other => Err(unexpected(&other)),

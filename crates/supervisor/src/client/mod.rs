@@ -5,4 +5,4 @@ mod spawn;
 
 pub(crate) use connection::control_address;
 pub use connection::{Client, ServedNetwork, Streams, Told, Waiting};
-pub use spawn::{CreateRequest, Process, ProcessRequest, Running, Starting, reap};
+pub use spawn::{CreateRequest, GivenRules, Process, ProcessRequest, Running, Starting, reap};

@@ -3,7 +3,7 @@
 use super::connection::{Client, ServedNetwork, Streams};
 use crate::plan::{JoinedNamespaces, Plan};
 use crate::program;
-use crate::protocol::{Attach, Reply, Request};
+use crate::protocol::{Attach, Reply, Request, RulesPlan};
 use crate::restart::Policy;
 use base::id::Id;
 use base::{Context, Error, Result};
@@ -42,6 +42,15 @@ pub struct CreateRequest<'a> {
     pub directory: BorrowedFd<'a>,
     /// Namespaces that `plan.spec` joins.
     pub joined: &'a JoinedNamespaces<OwnedFd>,
+}
+
+/// What a supervisor takes back of the host's packet filter, and the netfilter socket that it goes on with.
+#[derive(Debug)]
+pub struct GivenRules {
+    /// What.
+    pub plan: RulesPlan,
+    /// By [`network::firewall::Firewall::into_socket`].
+    pub socket: Option<OwnedFd>,
 }
 
 /// A supervisor that waits for its plan. It has touched nothing of the container; dropping it ends it.
@@ -162,12 +171,17 @@ impl Starting {
         self.client.duplicate()
     }
 
-    /// Lets the container run and returns when its program has been executed.
+    /// Lets the container run and returns when its program has been executed. The supervisor takes `rules` back when it has exited for good.
     ///
     /// # Errors
     /// `CommandNotFound`, `CommandNotRunnable`, or whatever else kept it from running; everything is torn down then.
-    pub fn release(self) -> Result<Running> {
-        self.client.ask(&Request::Release)?;
+    pub fn release(self, rules: Option<GivenRules>) -> Result<Running> {
+        let (rules, socket) = rules.map_or((None, None), |GivenRules { plan, socket }| (Some(plan), socket));
+        let descriptors: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+        self.client.tell(&Request::Release { rules }, &descriptors)?;
+        // The supervisor has it, and is not waited for when it closes it.
+        drop(socket);
+        self.client.answer()?;
         Ok(Running { client: self.client, pid: self.pid })
     }
 }

@@ -158,8 +158,10 @@ impl Supervisor {
     fn answer(&mut self, number: u64, request: Request, descriptors: Vec<OwnedFd>) -> Result<Option<Answered>> {
         match request {
             Request::Begin { .. } => return Err(Error::conflict("the supervisor has its plan already")),
-            Request::Release if number == ENGINE => self.release()?,
-            Request::Release => return Err(Error::denied("only who started the supervisor releases the container")),
+            Request::Release { rules } if number == ENGINE => self.release(rules, descriptors)?,
+            Request::Release { .. } => {
+                return Err(Error::denied("only who started the supervisor releases the container"));
+            }
             Request::Connect => self.connect(descriptors)?,
             Request::State => {
                 let state = Box::new(self.state.clone());
@@ -202,8 +204,10 @@ impl Supervisor {
                 self.plan.attributes.insert("name".to_owned(), name.clone());
                 self.plan.name = name;
             }
-            Request::ServeNetwork { ports, relay_to, names } => {
-                return self.serve_network(&ports, relay_to, names, descriptors).map(Some);
+            Request::ServeNetwork { ports, relay_to, names, rules } => {
+                let served = self.serve_network(&ports, relay_to, names, descriptors)?;
+                self.will_withdraw(rules, None);
+                return Ok(Some(served));
             }
             Request::UpdateResources { resources } => self.update_resources(*resources)?,
         }

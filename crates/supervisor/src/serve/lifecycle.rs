@@ -2,15 +2,16 @@
 
 use super::callback::{Callback, Helper};
 use super::process::Container;
+use super::rules::Rules;
 use super::streams::Streams;
 use super::{LEFTOVER_PATIENCE, Phase, Supervisor};
 use crate::plan::AfterExit;
-use crate::protocol::{self, Condition, Reply};
+use crate::protocol::{self, Condition, Reply, RulesPlan};
 use crate::restart::{self, Cause, Decision};
 use crate::state::Status;
 use base::time::Timestamp;
 use base::{Error, Result};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long a terminal may take to say its last after its process has exited.
@@ -45,10 +46,14 @@ impl Supervisor {
     }
 
     /// Lets the container's process run.
-    pub(super) fn release(&mut self) -> Result<()> {
+    pub(super) fn release(&mut self, rules: Option<RulesPlan>, descriptors: Vec<OwnedFd>) -> Result<()> {
         if self.phase != Phase::Created {
             return Err(Error::conflict(format!("container {} was released already", self.plan.name)));
         }
+        if rules.is_some() {
+            self.keep_network()?;
+        }
+        self.will_withdraw(rules, descriptors.into_iter().next());
         base::crash_point!("start.released");
         self.start().inspect_err(|error| self.give_up(error))
     }
@@ -161,6 +166,8 @@ impl Supervisor {
         self.phase = Phase::Over;
         self.state.status = Status::Exited;
         self.state.pid = 0;
+        self.state.rules_withdrawn = self.rules.as_ref().is_some_and(Rules::withdraw);
+        base::crash_point!("network.rules-withdrawn");
         // Where the disk is full the old state stands, and whoever looks finds a container to mend.
         let _ = self.write_state();
         base::crash_point!("exit.exited-written");
@@ -169,9 +176,10 @@ impl Supervisor {
         // From here on another supervisor may take over.
         self.alive = None;
         base::crash_point!("exit.lock-free");
-        self.clear_away();
+        // They need not wait for the start of a helper.
         self.answer_stops(&Reply::Stopped { immediate });
         self.answer_waits(&[Condition::NextExit, Condition::NotRunning]);
+        self.clear_away();
         if !self.is_clearing_away() {
             self.answer_waits(&[Condition::Removed]);
         }

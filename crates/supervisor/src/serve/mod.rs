@@ -14,6 +14,7 @@ mod network;
 mod poll;
 mod process;
 mod relay;
+mod rules;
 mod startup;
 mod stop;
 mod streams;
@@ -73,6 +74,8 @@ struct Supervisor {
     names: Option<names::Names>,
     /// Who carries what comes to those ports on `::1`.
     relay: Option<relay::Relay>,
+    /// What the host's packet filter knows of it.
+    rules: Option<rules::Rules>,
     oom_score_adjustment: i32,
     keeper: keeper::Keeper,
     host: cgroup::Host,
@@ -106,6 +109,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match startup::Arguments::parse(arguments).and_then(|arguments| begin(&arguments)) {
         Ok(mut supervisor) => {
             supervisor.run();
+            let rules = supervisor.rules.take();
+            // Whoever is still connected waits for nothing any more.
+            drop(supervisor);
+            if let Some(rules) = rules {
+                rules.linger();
+            }
             ExitCode::SUCCESS
         }
         // The engine was told, where it could be.
@@ -177,6 +186,7 @@ impl Supervisor {
             leases: Vec::new(),
             names: None,
             relay: None,
+            rules: None,
             oom_score_adjustment: inherited.oom_score_adjustment,
             keeper: inherited.keeper,
             host: inherited.host?,

@@ -31,14 +31,7 @@ impl Supervisor {
             raise_descriptor_limit()?;
         }
         let leases = ports.iter().map(Lease::take).collect::<Result<Vec<_>>>()?;
-        let network = match &self.container {
-            Some(container) => container.network()?,
-            None => return Err(Error::internal("there is no container with a network")),
-        };
-        if let (Some(network), Namespace::New) = (network, self.plan.spec.namespaces.network) {
-            self.joined.insert(NETWORK.to_owned(), network);
-            self.plan.spec.namespaces.network = Namespace::Join;
-        }
+        self.keep_network()?;
         if let Some(names) = names {
             self.serve_names(names, descriptors)?;
         }
@@ -51,10 +44,23 @@ impl Supervisor {
             self.leases.truncate(held);
             return Err(error);
         }
-        // Whatever it was told at its start: there is something to take back now.
-        self.plan.after_exit = AfterExit::CallEngine;
         base::crash_point!("network.ports-held");
         Ok((Reply::Serving { ports }, Vec::new()))
+    }
+
+    /// Keeps the container's network namespace for all runs that follow.
+    pub(super) fn keep_network(&mut self) -> Result<()> {
+        let network = match &self.container {
+            Some(container) => container.network()?,
+            None => return Err(Error::internal("there is no container with a network")),
+        };
+        if let (Some(network), Namespace::New) = (network, self.plan.spec.namespaces.network) {
+            self.joined.insert(NETWORK.to_owned(), network);
+            self.plan.spec.namespaces.network = Namespace::Join;
+        }
+        // Whatever it was told at its start: there is something to take back now.
+        self.plan.after_exit = AfterExit::CallEngine;
+        Ok(())
     }
 
     /// Lets go of everything: an open descriptor keeps the namespace alive, and the ports taken.

@@ -45,6 +45,8 @@ pub const CASES: &[(&str, fn())] = &[
     ("a_failure_of_the_set_up_is_told", a_failure_of_the_set_up_is_told),
     ("an_init_of_ours_can_be_asked_for", an_init_of_ours_can_be_asked_for),
     ("ports_answer_on_loopback_by_ipv6", ports_answer_on_loopback_by_ipv6),
+    ("rules_are_withdrawn_at_the_last_exit", crate::rules::are_withdrawn_at_the_last_exit),
+    ("rules_that_cannot_be_withdrawn_are_left_to_the_engine", crate::rules::left_to_the_engine),
 ];
 
 fn runs_to_its_exit_with_streams_apart() {
@@ -55,7 +57,7 @@ fn runs_to_its_exit_with_streams_apart() {
     assert!(!streams.terminal);
     let wait = starting.connect().unwrap().wait(Condition::NextExit).unwrap();
     let removed = starting.connect().unwrap().wait(Condition::Removed).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert_eq!(read_frames(&streams.stream), ("out\n".to_owned(), "err\n".to_owned()));
     assert_eq!(wait.finish().unwrap(), (3, String::new()));
     assert_eq!(removed.finish().unwrap().0, 3);
@@ -73,7 +75,7 @@ fn undertaken(machine: &Machine) -> (Waiting, Waiting) {
     let starting = machine.spawn().unwrap();
     let mut first = starting.connect().unwrap().undertake().unwrap();
     let mut other = starting.connect().unwrap().undertake().unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert_eq!(first.poll(PATIENCE).unwrap(), Some(Told::Undertake(3, String::new())));
     assert_eq!(other.poll(Duration::from_millis(20)).unwrap(), None);
     (first, other)
@@ -108,7 +110,7 @@ fn the_helper_follows_who_does_not_clear_away() {
     let starting = machine.spawn().unwrap();
     let removed = starting.connect().unwrap().wait(Condition::Removed).unwrap();
     drop(starting.connect().unwrap().undertake().unwrap());
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert_eq!(removed.finish().unwrap().0, 3);
     assert_eq!(machine.called().unwrap(), format!("container-exited {}", machine.plan.id));
 }
@@ -123,7 +125,7 @@ fn a_client_brings_its_own_stream() {
     let starting = machine.spawn().unwrap();
     starting.attach_stream(ALL, theirs.as_fd()).unwrap();
     drop(theirs);
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert_eq!(read_frames(&ours), ("early end\n".to_owned(), String::new()));
     assert_eq!(machine.exited().exit_code, 0);
 }
@@ -133,7 +135,7 @@ fn input_ends_by_half_close() {
     machine.plan.stdin = Stdin::Once;
     let starting = machine.spawn().unwrap();
     let streams = starting.attach(ALL).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     let text = "many bytes ".repeat(50_000);
     let mut writer = streams.stream.try_clone().unwrap();
     let sent = text.clone();
@@ -154,7 +156,7 @@ fn a_terminal_has_a_size() {
     let starting = machine.spawn().unwrap();
     let streams = starting.attach(ALL).unwrap();
     assert!(streams.terminal);
-    let client = starting.release().unwrap().into_client();
+    let client = starting.release(None).unwrap().into_client();
     read_until(&streams.stream, "11 22\r\n");
     client.resize(None, 33, 44).unwrap();
     (&streams.stream).write_all(b"hello\n").unwrap();
@@ -201,7 +203,7 @@ fn a_missing_command_is_told() {
     for (command, kind) in [("/bin/missing", Kind::CommandNotFound), ("/tmp", Kind::CommandNotRunnable)] {
         let machine = Machine::with_arguments(&[command]);
         let starting = machine.spawn().unwrap();
-        let error = starting.release().unwrap_err();
+        let error = starting.release(None).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         let state = machine.exited();
         assert_eq!((state.exit_code, state.error), (i32::from(error.exit_code()), error.to_string()));
@@ -291,7 +293,7 @@ fn what_runs_on_in_the_background_holds_nothing_up() {
     let machine = Machine::new("sleep 1000 & echo now");
     let starting = machine.spawn().unwrap();
     let streams = starting.attach(ALL).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert_eq!(read_frames(&streams.stream).0, "now\n");
     assert_eq!(machine.exited().exit_code, 0);
     // An exec's child that keeps its pipes.
@@ -309,7 +311,7 @@ fn a_slow_client_is_cut_off_and_nobody_waits() {
     let starting = machine.spawn().unwrap();
     let streams = starting.attach(Attach { pace: Pace::CutOff, ..ALL }).unwrap();
     let wait = starting.connect().unwrap().wait(Condition::NotRunning).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     // It ends although nobody reads.
     assert_eq!(wait.finish().unwrap().0, 0);
     let mut bytes = Vec::new();
@@ -322,7 +324,7 @@ fn the_foreground_client_makes_it_wait() {
     let machine = Machine::new(LOTS);
     let starting = machine.spawn().unwrap();
     let streams = starting.attach(ALL).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(matches!(machine.observe(), Observed::Supervised(Some(state)) if state.status == Status::Running));
     let mut bytes = Vec::new();
@@ -340,7 +342,7 @@ fn only_the_first_of_several_clients_makes_it_wait() {
     let first = starting.attach(ALL).unwrap();
     let second = starting.attach(ALL).unwrap();
     let wait = starting.connect().unwrap().wait(Condition::NotRunning).unwrap();
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut &first.stream, &mut bytes).unwrap();
     assert!(bytes.len() > 3_000_000, "{}", bytes.len());
@@ -463,7 +465,7 @@ fn the_program_is_out_of_reach() {
     let script = machine.root.join("system/bin/itself");
     std::fs::write(&script, "#!/proc/self/exe\n").unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    match machine.spawn().unwrap().release() {
+    match machine.spawn().unwrap().release(None) {
         // A static program would run, as one that was asked for nothing.
         Ok(_) => drop(machine.exited()),
         Err(error) => assert_eq!(error.kind(), Kind::CommandNotFound, "{error}"),
@@ -476,7 +478,7 @@ fn a_failure_of_the_set_up_is_told() {
         let mut machine = Machine::new("true");
         machine.plan.spec.process.user = "nobody".to_owned();
         machine.plan.spec.process.terminal = terminal;
-        let error = machine.spawn().unwrap().release().unwrap_err();
+        let error = machine.spawn().unwrap().release(None).unwrap_err();
         assert_eq!(error.to_string(), "unable to find user nobody: no matching entries in passwd file");
         assert_eq!(machine.exited().error, error.to_string());
     }
@@ -523,9 +525,9 @@ fn ports_answer_on_loopback_by_ipv6() {
     let relay_to = Some(vec![tcp.local_addr().unwrap().ip()]);
     let machine = Machine::new("sleep 1000");
     let starting = machine.spawn().unwrap();
-    let served = starting.serve_network(ServedNetwork { ports, relay_to, names: None }).unwrap();
+    let served = starting.serve_network(ServedNetwork { ports, relay_to, names: None, rules: None }).unwrap();
     let [tcp_port, udp_port] = [0, 1].map(|number: usize| *served[number].host_ports.start());
-    starting.release().unwrap();
+    starting.release(None).unwrap();
     assert!(helpers_of(&machine).is_empty());
 
     let client = UdpSocket::bind("[::1]:0").unwrap();

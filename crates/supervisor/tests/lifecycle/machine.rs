@@ -76,7 +76,7 @@ impl Machine {
     }
 
     pub fn run(&self) -> Running {
-        self.spawn().unwrap().release().unwrap()
+        self.spawn().unwrap().release(None).unwrap()
     }
 
     pub fn client(&self) -> Client {

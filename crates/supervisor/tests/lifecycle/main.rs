@@ -6,6 +6,7 @@
 
 mod cases;
 mod machine;
+mod rules;
 
 use std::process::ExitCode;
 
