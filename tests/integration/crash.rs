@@ -99,6 +99,7 @@ const SCENARIOS: &[(&str, Way)] = &[
     ("mend.group-gone", MEND),
     ("mend.recorded", MEND),
     ("mend.torn-down", MEND),
+    ("network.address-noted", ON_NETWORK),
     ("network.address-taken", ON_NETWORK),
     ("network.bridge-made", CREATE_NETWORK),
     ("network.configured", ON_NETWORK),

@@ -87,10 +87,11 @@ impl Engine {
         if is_unsynced {
             unsynced::allow_again(container, boot)?;
         }
-        let mut sandbox = self.resolve_sandbox(container)?;
-        sandbox.boot = is_unsynced.then(|| boot.to_owned());
-        // Who tears down knows by this what to take back.
-        file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+        let mut sandbox = self.resolve_sandbox(container, is_unsynced.then(|| boot.to_owned()))?;
+        // One endpoint was noted as it is: who tears down knows by this what to take back.
+        if sandbox.endpoints.len() != 1 {
+            file::replace_json(container.directory(), layout::SANDBOX, &sandbox, Durability::Lazy)?;
+        }
         let process = self.start_supervisor(container)?;
         let prepared = self.prepare(container, &sandbox, cause)?;
         crash_point!("start.sandbox-written");

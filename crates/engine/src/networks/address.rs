@@ -97,11 +97,18 @@ fn unlink(folder: &OwnedFd, name: &str) -> Result<()> {
 }
 
 impl Engine {
-    /// Takes an address of each of the network's families for `container`, whose lock is held: those in `wanted`, or the next free ones.
+    /// Takes an address of each of the network's families for `container`, whose lock is held: those in `wanted`, or the next free ones. `note` hears of them before
+    /// they are taken, so that whoever finds the container killed in between knows what to take back.
     ///
     /// # Errors
     /// `Denied` in Docker's words for one that another container has; `Invalid` for one outside of the network; `Exhausted` when none is free.
-    pub(super) fn take_addresses(&self, network: &Network, container: &Id, wanted: &[IpAddr]) -> Result<Vec<IpAddr>> {
+    pub(super) fn take_addresses(
+        &self,
+        network: &Network,
+        container: &Id,
+        wanted: &[IpAddr],
+        note: impl FnOnce(&[IpAddr]) -> Result<()>,
+    ) -> Result<()> {
         let _lock = Lock::acquire(network.directory.as_fd(), layout::LOCK, Sharing::Exclusive)?;
         for address in wanted {
             if !network.record.pools.iter().any(|pool| pool::is_host(pool.subnet, *address)) {
@@ -114,60 +121,48 @@ impl Engine {
         let last = file::read_bounded(network.directory.as_fd(), layout::LAST, 256)?.unwrap_or_default();
         let last: Vec<IpAddr> =
             String::from_utf8_lossy(&last).split_whitespace().filter_map(|text| text.parse().ok()).collect();
-        let mut taken = Vec::new();
+        let mut chosen = Vec::new();
         for pool in &network.record.pools {
             let of_pool =
                 |addresses: &[IpAddr]| addresses.iter().copied().find(|address| pool.subnet.contains(address));
-            let address = match of_pool(wanted) {
-                Some(address) => self.take_wanted(network, pool, container, address),
-                None => self.take_next(network, pool, container, of_pool(&last)),
-            };
-            match address {
-                Ok(address) => taken.push(address),
-                Err(error) => {
-                    for address in taken {
-                        network.release(address, container)?;
-                    }
-                    return Err(error);
-                }
+            chosen.push(match of_pool(wanted) {
+                Some(address) => self.choose_wanted(network, pool, container, address)?,
+                None => self.choose_next(network, pool, of_pool(&last))?,
+            });
+        }
+        note(&chosen)?;
+        base::crash_point!("network.address-noted");
+        for address in &chosen {
+            if !link(&self.root, network, container, *address)? {
+                return Err(in_use(network, *address));
             }
         }
-        let text: Vec<String> = taken.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = chosen.iter().map(ToString::to_string).collect();
         file::replace(network.directory.as_fd(), layout::LAST, text.join("\n").as_bytes(), file::Durability::Lazy)?;
         base::crash_point!("network.address-taken");
-        Ok(taken)
+        Ok(())
     }
 
-    fn take_wanted(&self, network: &Network, pool: &Pool, container: &Id, address: IpAddr) -> Result<IpAddr> {
-        let in_use = || Error::denied(format!("Address already in use: {address} in network {}", network.record.name));
-        if pool.gateway == Some(address) || pool.reserved.values().any(|reserved| *reserved == address) {
-            return Err(in_use());
-        }
-        if link(&self.root, network, container, address)? { Ok(address) } else { Err(in_use()) }
+    fn choose_wanted(&self, network: &Network, pool: &Pool, container: &Id, address: IpAddr) -> Result<IpAddr> {
+        let is_reserved = pool.gateway == Some(address) || pool.reserved.values().any(|reserved| *reserved == address);
+        let is_taken = match network.owner_of(address)? {
+            Some(owner) => owner != *container && !is_stale(&self.root, network, address, &owner)?,
+            None => false,
+        };
+        if is_reserved || is_taken { Err(in_use(network, address)) } else { Ok(address) }
     }
 
-    fn take_next(&self, network: &Network, pool: &Pool, container: &Id, last: Option<IpAddr>) -> Result<IpAddr> {
+    fn choose_next(&self, network: &Network, pool: &Pool, last: Option<IpAddr>) -> Result<IpAddr> {
         let folder = network.folder(layout::ADDRESSES)?;
-        let mut failure = None;
-        let found = pool::next(pool, last, |address| {
-            match rustix::fs::symlinkat(container.as_str(), &folder, address.to_string()) {
-                Ok(()) => false,
-                Err(Errno::EXIST) => true,
-                Err(errno) => {
-                    failure = Some(errno);
-                    false
-                }
-            }
-        });
-        if let Some(errno) = failure {
-            return Err(errno).context("take an address");
-        }
-        match found {
+        let is_there = |address: IpAddr| {
+            !matches!(rustix::fs::statat(&folder, address.to_string(), AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+        };
+        match pool::next(pool, last, is_there) {
             Ok(address) => Ok(address),
             Err(error) => {
                 // What the dead have left is as good as free.
-                for (address, _) in network.owned()? {
-                    if pool.subnet.contains(&address) && link(&self.root, network, container, address)? {
+                for (address, owner) in network.owned()? {
+                    if pool.subnet.contains(&address) && is_stale(&self.root, network, address, &owner)? {
                         return Ok(address);
                     }
                 }
@@ -175,6 +170,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn in_use(network: &Network, address: IpAddr) -> Error {
+    Error::denied(format!("Address already in use: {address} in network {}", network.record.name))
 }
 
 /// Takes `address`, also from an owner of whom nothing is left; `false` when somebody has it.

@@ -91,34 +91,21 @@ impl Engine {
         wanted
     }
 
-    /// Decides how `container` is connected and takes its addresses.
+    /// Decides how `container` is connected, takes its addresses, and notes both in its directory. What is taken when this fails is taken back by whoever tears it down.
     ///
     /// # Errors
-    /// `NotFound` for a network that is not there; as [`Engine::take_addresses`]. Nothing is taken then.
-    pub(crate) fn plan_endpoints(&self, container: &Locked) -> Result<Vec<Endpoint>> {
-        let settings = &container.record.settings;
-        let mut endpoints: Vec<Endpoint> = Vec::new();
+    /// `NotFound` for a network that is not there; as [`Engine::take_addresses`].
+    pub(crate) fn plan_endpoints(&self, container: &Locked, sandbox: &mut Sandbox) -> Result<()> {
         let mut priorities = BTreeMap::new();
-        for (name, request) in Self::wanted_networks(settings) {
-            let interface = format!("eth{}", endpoints.len());
-            let planned = self
-                .open_network(&name)
-                .and_then(|network| self.plan_endpoint(&network, container, &request, interface));
-            match planned {
-                Ok(endpoint) => {
-                    priorities.insert(endpoint.network.clone(), request.gateway_priority);
-                    endpoints.push(endpoint);
-                }
-                Err(error) => {
-                    for endpoint in &endpoints {
-                        self.release_endpoint(&container.id, endpoint)?;
-                    }
-                    return Err(error);
-                }
-            }
+        for (name, request) in Self::wanted_networks(&container.record.settings) {
+            let interface = format!("eth{}", sandbox.endpoints.len());
+            let network = self.open_network(&name)?;
+            let endpoint = self.plan_endpoint(&network, container, (&request, interface), sandbox)?;
+            priorities.insert(endpoint.network.clone(), request.gateway_priority);
+            sandbox.endpoints.push(endpoint);
         }
-        choose_gateways(&mut endpoints, &priorities);
-        Ok(endpoints)
+        choose_gateways(&mut sandbox.endpoints, &priorities);
+        Ok(())
     }
 
     /// The network that `name` means, made where it is the default bridge.
@@ -141,57 +128,29 @@ impl Engine {
         self.root.network(&record.id)?.ok_or_else(|| super::record::no_such(name))
     }
 
+    /// One more endpoint beside those of `sandbox`; noted in the container's directory, and its addresses taken.
+    ///
+    /// # Errors
+    /// As [`Engine::plan_endpoints`].
     pub(super) fn plan_endpoint(
         &self,
         network: &Network,
         container: &Container,
-        request: &EndpointRequest,
-        interface: String,
+        (request, interface): (&EndpointRequest, String),
+        sandbox: &Sandbox,
     ) -> Result<Endpoint> {
-        let record = &network.record;
-        check_request(record, request)?;
+        check_request(&network.record, request)?;
         let wanted: Vec<IpAddr> =
             request.ipv4.map(IpAddr::V4).into_iter().chain(request.ipv6.map(IpAddr::V6)).collect();
-        let taken = self.take_addresses(network, &container.id, &wanted)?;
-        let prefix = |address: &IpAddr| {
-            let pool = record.pools.iter().find(|pool| pool.subnet.contains(address))?;
-            IpNet::new(*address, pool.subnet.prefix_len()).ok()
-        };
-        let addresses: Vec<IpNet> = taken.iter().filter_map(prefix).collect();
-        let hardware_address = match &request.hardware_address {
-            Some(address) => parse_hardware_address(address)?,
-            None => made_up_hardware_address(&taken),
-        };
-        let kind = match record.driver {
-            Driver::Macvlan => Kind::Macvlan {
-                parent: record.options.get(option::PARENT).cloned().unwrap_or_default(),
-                mode: match record.options.get(option::MACVLAN_MODE).map(String::as_str) {
-                    Some("private") => MacvlanMode::Private,
-                    _ => MacvlanMode::Bridge,
-                },
-            },
-            _ => Kind::Bridge {
-                bridge: record.bridge_name(),
-                // A namespace that lingers keeps the name of its last run.
-                port: format!("veth{}", &Id::random()?.as_str()[..11]),
-                isolated: !record.inter_container(),
-            },
-        };
-        Ok(Endpoint {
-            id: Digest::sha256(format!("{}\0{}", container.id, record.id).as_bytes()).hex().to_owned(),
-            network: record.id.clone(),
-            network_name: record.name.clone(),
-            attachment: Attachment {
-                kind,
-                interface,
-                hardware_address,
-                mtu: 0,
-                addresses,
-                gateways: Gateways { v4: record.way_out(IpVersion::V4), v6: record.way_out(IpVersion::V6) },
-            },
-            names: if record.has_names() { names_of(container, request) } else { Vec::new() },
-            published: Vec::new(),
-        })
+        let mut planned = None;
+        self.take_addresses(network, &container.id, &wanted, |addresses| {
+            let endpoint = shape(&network.record, container, (request, interface), addresses)?;
+            let mut noted = sandbox.clone();
+            noted.endpoints.push(endpoint.clone());
+            planned = Some(endpoint);
+            file::replace_json(container.directory(), layout::SANDBOX, &noted, Durability::Lazy)
+        })?;
+        planned.ok_or_else(|| Error::internal("an endpoint without addresses was planned"))
     }
 
     /// Connects a container that was created and does not run yet, and lets others reach it; what its supervisor is to take back of the rules.
@@ -353,7 +312,7 @@ impl Engine {
         release(&network, container, endpoint)
     }
 
-    fn release_endpoint(&self, container: &Id, endpoint: &Endpoint) -> Result<()> {
+    pub(super) fn release_endpoint(&self, container: &Id, endpoint: &Endpoint) -> Result<()> {
         let Some(network) = self.root.network(&endpoint.network)? else { return Ok(()) };
         release(&network, container, endpoint)
     }
@@ -390,6 +349,53 @@ pub(super) fn attach_rules(firewall: &Firewall, container: &Id, endpoint: &Endpo
 
 fn release(network: &Network, container: &Id, endpoint: &Endpoint) -> Result<()> {
     endpoint.addresses().try_for_each(|address| network.release(address, container))
+}
+
+/// What a container with these addresses has in a network.
+fn shape(
+    record: &super::NetworkRecord,
+    container: &Container,
+    (request, interface): (&EndpointRequest, String),
+    taken: &[IpAddr],
+) -> Result<Endpoint> {
+    let prefix = |address: &IpAddr| {
+        let pool = record.pools.iter().find(|pool| pool.subnet.contains(address))?;
+        IpNet::new(*address, pool.subnet.prefix_len()).ok()
+    };
+    let hardware_address = match &request.hardware_address {
+        Some(address) => parse_hardware_address(address)?,
+        None => made_up_hardware_address(taken),
+    };
+    let kind = match record.driver {
+        Driver::Macvlan => Kind::Macvlan {
+            parent: record.options.get(option::PARENT).cloned().unwrap_or_default(),
+            mode: match record.options.get(option::MACVLAN_MODE).map(String::as_str) {
+                Some("private") => MacvlanMode::Private,
+                _ => MacvlanMode::Bridge,
+            },
+        },
+        _ => Kind::Bridge {
+            bridge: record.bridge_name(),
+            // A namespace that lingers keeps the name of its last run.
+            port: format!("veth{}", &Id::random()?.as_str()[..11]),
+            isolated: !record.inter_container(),
+        },
+    };
+    Ok(Endpoint {
+        id: Digest::sha256(format!("{}\0{}", container.id, record.id).as_bytes()).hex().to_owned(),
+        network: record.id.clone(),
+        network_name: record.name.clone(),
+        attachment: Attachment {
+            kind,
+            interface,
+            hardware_address,
+            mtu: 0,
+            addresses: taken.iter().filter_map(prefix).collect(),
+            gateways: Gateways { v4: record.way_out(IpVersion::V4), v6: record.way_out(IpVersion::V6) },
+        },
+        names: if record.has_names() { names_of(container, request) } else { Vec::new() },
+        published: Vec::new(),
+    })
 }
 
 /// One endpoint of each family leads out: that of the highest priority, then the first by the network's name, as in Docker.

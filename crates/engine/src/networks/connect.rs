@@ -68,7 +68,14 @@ impl Engine {
             sandbox.endpoints.iter().map(|endpoint| endpoint.attachment.interface.as_str()).collect();
         let interface = (0..).map(|number| format!("eth{number}")).find(|name| !taken.contains(&name.as_str()));
         let interface = interface.ok_or_else(|| Error::exhausted("the container has too many interfaces"))?;
-        let mut endpoint = self.plan_endpoint(&network, container, request, interface)?;
+        let planned = self.plan_endpoint(&network, container, (request, interface), &sandbox);
+        let mut endpoint = match planned {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                self.forget_noted(container, &before)?;
+                return Err(error);
+            }
+        };
         // The default route stays where it is, unless there is none.
         if sandbox.endpoints.iter().any(|other| other.attachment.gateways.v4.is_some()) {
             endpoint.attachment.gateways.v4 = None;
@@ -174,6 +181,15 @@ impl Engine {
         let Some(client) = Client::connect(container.directory())? else { return Ok(()) };
         let rules = Some(self.plan_rules(&container.id, sandbox));
         client.serve_network(ServedNetwork { rules, ..ServedNetwork::default() }).map(|_| ())
+    }
+
+    /// What was noted of a container that runs beside `before` has come to nothing.
+    fn forget_noted(&self, container: &Locked, before: &Sandbox) -> Result<()> {
+        let noted = container.sandbox()?.endpoints;
+        for endpoint in noted.iter().filter(|endpoint| !before.endpoints.contains(endpoint)) {
+            self.release_endpoint(&container.id, endpoint)?;
+        }
+        file::replace_json(container.directory(), layout::SANDBOX, before, Durability::Lazy)
     }
 
     /// Lets another network lead out after `gone` has.

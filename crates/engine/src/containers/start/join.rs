@@ -25,10 +25,11 @@ impl Engine {
     ///
     /// # Errors
     /// When what the last start of the other container resolved cannot be read.
-    pub(super) fn resolve_sandbox(&self, container: &Locked) -> Result<Sandbox> {
-        let sandbox = Sandbox::resolve(&container.record.settings);
+    pub(super) fn resolve_sandbox(&self, container: &Locked, boot: Option<String>) -> Result<Sandbox> {
+        let mut sandbox = Sandbox { boot, ..Sandbox::resolve(&container.record.settings) };
         let Some(direct) = &sandbox.owner else {
-            return Ok(Sandbox { endpoints: self.plan_endpoints(container)?, ..sandbox });
+            self.plan_endpoints(container, &mut sandbox)?;
+            return Ok(sandbox);
         };
         let owner = match self.root.load(direct)? {
             Some(other) => other.sandbox()?.owner.unwrap_or(other.id),
