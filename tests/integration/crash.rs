@@ -43,7 +43,10 @@ const LOGS: Way = Background(&[
     "run -d --name c1 --log-opt max-size=10k --log-opt max-file=3 --log-opt compress=true busybox sh -c write_log",
 ]);
 const UPDATE: Way = Command { before: &[SLEEP], command: "update --restart unless-stopped c1" };
-const RENAME: Way = Command { before: &[SLEEP], command: "rename c1 d1" };
+const RENAME: Way = Command {
+    before: &["network create n1", "run -d --name c1 --network n1 busybox sleep 1000"],
+    command: "rename c1 d1",
+};
 const RESTART: Way = Command { before: &[TRAP], command: "restart -t 1 c1" };
 
 const NETWORK: &str = "network create n1";

@@ -271,7 +271,11 @@ fn names_of_containers() {
     let router = gateway(&host, "shop");
     let found = host.berth(["exec", "client", "nslookup", "host.docker.internal"]).ok().out();
     assert!(found.contains(&router), "{found}");
-    // Renamed, stopped, started: a name is where its container is.
+    // A name is where its container is.
+    host.berth(["rename", "web", "shop1"]).ok();
+    fetch_from(&host, "client", "http://shop1/seed").ok();
+    assert_ne!(fetch_from(&host, "client", "http://web/seed").code, 0);
+    host.berth(["rename", "shop1", "web"]).ok();
     host.berth(["stop", "-t", "0", "web"]).ok();
     assert_ne!(fetch_from(&host, "client", "http://web/seed").code, 0);
     host.berth(["start", "web"]).ok();

@@ -42,6 +42,7 @@ impl Engine {
         crash_point!("rename.record-written");
         names::release(&self.root, &old_name, &container.id)?;
         tell_supervisor(container.directory(), new_name);
+        self.rename_in_networks(&container, &old_name, new_name)?;
         unfinished::end(&self.root, &container.id)?;
         self.container_event("rename", &container, [("oldName", format!("/{old_name}"))]);
         Ok(())

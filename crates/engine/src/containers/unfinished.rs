@@ -118,6 +118,9 @@ impl Engine {
             if work == Work::Renaming {
                 release_all(&self.root, &name, id, Some(&true_name))?;
                 super::rename::tell_supervisor(directory.as_fd(), &true_name);
+                if let Some(container) = self.root.load(id)? {
+                    name.split(':').try_for_each(|other| self.rename_in_networks(&container, other, &true_name))?;
+                }
             }
             // It was made, or nothing of it is gone yet: whoever wants it removed says so again.
             return end(&self.root, id);

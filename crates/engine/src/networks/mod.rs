@@ -15,6 +15,7 @@ mod pool;
 mod record;
 mod reload;
 mod remove;
+mod rename;
 mod resolve;
 mod show;
 mod up;
