@@ -325,7 +325,7 @@ fn read(host: &Host, point: &str) {
 /// The next changing command mends: what is there can be started and entered, or removed; its name can be taken again.
 fn mend(host: &Host, point: &str) {
     for name in ["c1", "d1"] {
-        if host.berth(["inspect", name]).code != 0 {
+        if host.berth(["inspect", "--type", "container", name]).code != 0 {
             continue;
         }
         let stopped = host.berth(["stop", "-t", "1", name]);

@@ -15,7 +15,7 @@ fn create_start_wait_remove() {
         "exited 3 false 0"
     );
     assert_eq!(host.berth(["rm", "c1"]).ok().out(), "c1");
-    host.berth(["inspect", "c1"]).code(1).says("No such object: c");
+    host.berth(["inspect", "--type", "container", "c1"]).code(1).says("No such container: c1");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn restart_pause_and_rename() {
     host.berth(["unpause", "c1"]).code(1).says("is not paused");
     host.berth(["rename", "c1", "d1"]).ok();
     assert_eq!(host.inspect("d1", "{{.Name}}"), "/d1");
-    host.berth(["inspect", "c1"]).code(1);
+    host.berth(["inspect", "--type", "container", "c1"]).code(1);
     host.berth(["create", "--name", "other", IMAGE, "true"]).ok();
     host.berth(["rename", "other", "d1"]).code(1).says("already in use");
     host.berth(["pause", "d1"]).ok();
